@@ -1,0 +1,3 @@
+//! The configuration: what is read from where, what is refused, and in which words.
+
+mod sections;
