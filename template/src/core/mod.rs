@@ -27,3 +27,6 @@ pub mod config;
 
 /// The ground: sorted, checked iteration over what files have registered.
 pub mod registry;
+
+/// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
+pub mod database;
