@@ -22,11 +22,11 @@ pub mod clock;
 /// The pool of database connections, transactions, migrations, and what can go wrong with data.
 pub mod database;
 
+/// The log: its format, its filter, and panics.
+pub mod telemetry;
+
 /// Settings: sections, where their values come from, and what is wrong with them.
 pub mod config;
 
 /// The ground: sorted, checked iteration over what files have registered.
 pub mod registry;
-
-/// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
-pub mod database;
