@@ -34,14 +34,25 @@ fn a_value_reaches_to_the_end_of_its_line(#[case] written: &str, #[case] expecte
 fn a_value_means_what_stands_there(#[case] written: &str, #[case] expected: &str) {
     let text = format!("DATABASE_URL=postgres://app@db/app\nDATABASE_PASSWORD={written}");
     let config = Files::new().env_file(".env", &text).load();
-    let password = config.section::<DatabaseConfig>().password.as_ref().unwrap();
+    let password = config
+        .section::<DatabaseConfig>()
+        .password
+        .as_ref()
+        .unwrap();
     assert_eq!(password.expose_secret(), expected);
 }
 
 #[test]
 fn comments_empty_lines_byte_order_marks_and_carriage_returns_are_no_matter() {
     let text = "\u{feff}# a comment\r\n\r\n   # another=one\r\nLOG_LEVEL=warn\r\n";
-    assert_eq!(Files::new().env_file(".env", text).load().section::<LogConfig>().level, "warn");
+    assert_eq!(
+        Files::new()
+            .env_file(".env", text)
+            .load()
+            .section::<LogConfig>()
+            .level,
+        "warn"
+    );
 }
 
 #[test]
@@ -71,7 +82,10 @@ fn keys_that_decide_which_files_are_read_cannot_stand_in_them() {
 fn a_secret_in_an_env_file_is_warned_of_outside_local() {
     let files = Files::new()
         .variable("APP_ENV", AppEnv::Dev.name())
-        .env_file(".env.dev", "DATABASE_URL=postgres://app:hunter2hunter2@db/app");
+        .env_file(
+            ".env.dev",
+            "DATABASE_URL=postgres://app:hunter2hunter2@db/app",
+        );
     let warnings = files.warnings();
     assert!(!warnings.contains("hunter2"));
     insta::assert_snapshot!(warnings, @"");

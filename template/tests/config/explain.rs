@@ -5,16 +5,29 @@ use app::core::config::AppEnv;
 use crate::files::Files;
 
 fn row<'t>(table: &'t str, key: &str) -> Vec<&'t str> {
-    let row = table.lines().find(|line| line.split_whitespace().next() == Some(key));
-    let cells = row.unwrap_or_else(|| panic!("no row {key} in\n{table}")).split("   ");
-    cells.map(str::trim).filter(|cell| !cell.is_empty()).collect()
+    let row = table
+        .lines()
+        .find(|line| line.split_whitespace().next() == Some(key));
+    let cells = row
+        .unwrap_or_else(|| panic!("no row {key} in\n{table}"))
+        .split("   ");
+    cells
+        .map(str::trim)
+        .filter(|cell| !cell.is_empty())
+        .collect()
 }
 
 #[test]
 fn every_key_is_listed_with_its_value_its_source_and_what_it_shadows() {
     let files = Files::of(AppEnv::Prod)
-        .env_file(".env", "# one\n# two\nSERVER_PORT=8080\nDATABASE_POOL_MAX_SIZE=12\n")
-        .env_file(".env.prod", "DATABASE_POOL_MAX_SIZE=20\nDATABASE_PASSWORD=hunter2\n")
+        .env_file(
+            ".env",
+            "# one\n# two\nSERVER_PORT=8080\nDATABASE_POOL_MAX_SIZE=12\n",
+        )
+        .env_file(
+            ".env.prod",
+            "DATABASE_POOL_MAX_SIZE=20\nDATABASE_PASSWORD=hunter2\n",
+        )
         .secret("DATABASE_PASSWORD", "uRk7-bw2_Qy9xA")
         .variable("SERVER_PORT", "8081");
     let table = files.explain();
@@ -23,7 +36,12 @@ fn every_key_is_listed_with_its_value_its_source_and_what_it_shadows() {
 
     assert_eq!(
         row(&table, "SERVER_PORT"),
-        ["SERVER_PORT", "8081", "environment", &format!("{} (8080), default (8080)", at("env_files/.env:3"))]
+        [
+            "SERVER_PORT",
+            "8081",
+            "environment",
+            &format!("{} (8080), default (8080)", at("env_files/.env:3"))
+        ]
     );
     assert_eq!(
         row(&table, "DATABASE_POOL_MAX_SIZE"),
@@ -43,9 +61,18 @@ fn every_key_is_listed_with_its_value_its_source_and_what_it_shadows() {
             &format!("{} ([redacted])", at("env_files/.env.prod:2"))
         ]
     );
-    assert_eq!(row(&table, "DATABASE_HOST"), ["DATABASE_HOST", "-", "-", "-"]);
-    assert_eq!(row(&table, "APP_ENV"), ["APP_ENV", "prod", "environment", "-"]);
-    assert!(!table.contains("hunter2") && !table.contains("uRk7"), "{table}");
+    assert_eq!(
+        row(&table, "DATABASE_HOST"),
+        ["DATABASE_HOST", "-", "-", "-"]
+    );
+    assert_eq!(
+        row(&table, "APP_ENV"),
+        ["APP_ENV", "prod", "environment", "-"]
+    );
+    assert!(
+        !table.contains("hunter2") && !table.contains("uRk7"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -60,12 +87,20 @@ fn the_columns_are_aligned() {
     let table = Files::new().explain();
     let column = table.lines().next().unwrap().find("VALUE").unwrap();
     for line in table.lines() {
-        assert!(line[column - 1..].starts_with(' ') && !line[column..].starts_with(' '), "{line}");
+        assert!(
+            line[column - 1..].starts_with(' ') && !line[column..].starts_with(' '),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn the_password_of_a_url_is_left_out_even_if_the_key_is_no_secret() {
-    let table = Files::new().variable("CORS_ALLOWED_ORIGINS", "https://me:hunter2@a.example").explain();
-    assert_eq!(row(&table, "CORS_ALLOWED_ORIGINS")[1], "https://me:…@a.example");
+    let table = Files::new()
+        .variable("CORS_ALLOWED_ORIGINS", "https://me:hunter2@a.example")
+        .explain();
+    assert_eq!(
+        row(&table, "CORS_ALLOWED_ORIGINS")[1],
+        "https://me:…@a.example"
+    );
 }

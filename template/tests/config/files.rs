@@ -16,7 +16,10 @@ impl Files {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut variables = BTreeMap::new();
-        for (key, name) in [("APP_CONFIG_DIR", "env_files"), ("APP_SECRETS_DIR", "secrets")] {
+        for (key, name) in [
+            ("APP_CONFIG_DIR", "env_files"),
+            ("APP_SECRETS_DIR", "secrets"),
+        ] {
             let path = dir.path().join(name);
             fs::create_dir(&path).unwrap();
             variables.insert(key.to_owned(), path.display().to_string());
@@ -79,7 +82,10 @@ impl Files {
     #[track_caller]
     pub fn warnings(&self) -> String {
         let config = self.load();
-        let warnings = config.warnings().iter().map(|warning| warning.titled("warning"));
+        let warnings = config
+            .warnings()
+            .iter()
+            .map(|warning| warning.titled("warning"));
         self.without_directory(&warnings.collect::<Vec<_>>().join("\n\n"))
     }
 

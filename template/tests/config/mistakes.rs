@@ -27,19 +27,26 @@ fn a_mistyped_secret_is_not_shown() {
         "DATABASE_PASSWROD=hunter2\nDATABASE_PW=hunter2\nDATABASE_POR=hunter2\nDATABASE_PWT=4711\n",
     );
     let error = files.error();
-    assert!(!error.contains("hunter2") && !error.contains("4711"), "{error}");
+    assert!(
+        !error.contains("hunter2") && !error.contains("4711"),
+        "{error}"
+    );
     assert_snapshot!(error, @"");
 }
 
 #[test]
 fn an_unknown_key_in_the_secrets_directory_is_a_warning() {
-    let files = Files::new().secret("DATABASE_PASSWROD", "hunter2").secret("tls.crt", "x");
+    let files = Files::new()
+        .secret("DATABASE_PASSWROD", "hunter2")
+        .secret("tls.crt", "x");
     assert_snapshot!(files.warnings(), @"");
 }
 
 #[test]
 fn an_unknown_key_in_the_process_environment_is_a_warning_if_it_has_a_prefix_of_ours() {
-    let files = Files::new().variable("SERVER_PROT", "80").variable("EDITOR", "vi");
+    let files = Files::new()
+        .variable("SERVER_PROT", "80")
+        .variable("EDITOR", "vi");
     assert_snapshot!(files.warnings(), @"");
 }
 

@@ -52,7 +52,10 @@ fn an_environment_that_is_no_environment_lists_those_there_are() {
 
 #[test]
 fn an_empty_environment_is_local() {
-    assert_eq!(Files::new().variable("APP_ENV", "").load().env(), AppEnv::Local);
+    assert_eq!(
+        Files::new().variable("APP_ENV", "").load().env(),
+        AppEnv::Local
+    );
 }
 
 #[test]
@@ -69,5 +72,8 @@ fn the_environment_can_be_chosen_for_a_check() {
     let config = Config::from_sources(&files.sources().with_env(AppEnv::Prod)).unwrap();
     assert_eq!(config.env(), AppEnv::Prod);
     let url = config.section::<DatabaseConfig>().connection_url();
-    assert_eq!(url.expose_secret(), "postgres://app@db/app?sslmode=verify-full");
+    assert_eq!(
+        url.expose_secret(),
+        "postgres://app@db/app?sslmode=verify-full"
+    );
 }

@@ -14,7 +14,9 @@ const URL: (&str, &str) = ("DATABASE_URL", "postgres://app@db/app");
 
 fn password(config: &Config) -> String {
     let password = config.section::<DatabaseConfig>().password.as_ref();
-    password.map(|password| password.expose_secret().to_owned()).unwrap()
+    password
+        .map(|password| password.expose_secret().to_owned())
+        .unwrap()
 }
 
 #[test]
@@ -25,7 +27,11 @@ fn a_secrets_directory_as_the_kubelet_lays_it_out_is_read() {
     fs::create_dir(&dated).unwrap();
     fs::write(dated.join("DATABASE_PASSWORD"), "from-the-kubelet-1\n").unwrap();
     symlink(dated.file_name().unwrap(), directory.join("..data")).unwrap();
-    symlink("..data/DATABASE_PASSWORD", directory.join("DATABASE_PASSWORD")).unwrap();
+    symlink(
+        "..data/DATABASE_PASSWORD",
+        directory.join("DATABASE_PASSWORD"),
+    )
+    .unwrap();
 
     let config = files.load();
     assert_eq!(password(&config), "from-the-kubelet-1");
@@ -38,7 +44,9 @@ fn a_secrets_directory_as_the_kubelet_lays_it_out_is_read() {
 #[case("a\n\n", "a\n")]
 #[case(" a ", " a ")]
 fn one_newline_at_the_end_of_a_secret_file_is_dropped(#[case] text: &str, #[case] expected: &str) {
-    let files = Files::new().variable(URL.0, URL.1).secret("DATABASE_PASSWORD", text);
+    let files = Files::new()
+        .variable(URL.0, URL.1)
+        .secret("DATABASE_PASSWORD", text);
     assert_eq!(password(&files.load()), expected);
 }
 
@@ -64,7 +72,10 @@ fn outside_local_placeholders_and_empty_secrets_are_refused(#[case] secret: &str
     for env in [AppEnv::Dev, AppEnv::Uat, AppEnv::Prod] {
         let error = Config::for_tests_in(env, [URL, ("DATABASE_PASSWORD", secret)]).unwrap_err();
         let message = error.problems()[0].message();
-        assert!(message.ends_with(&format!("which APP_ENV={env} refuses")), "{message}");
+        assert!(
+            message.ends_with(&format!("which APP_ENV={env} refuses")),
+            "{message}"
+        );
     }
 }
 
@@ -77,7 +88,10 @@ fn only_prod_refuses_weak_secrets(#[case] secret: &str) {
     load(AppEnv::Dev).unwrap();
     load(AppEnv::Uat).unwrap();
     let error = load(AppEnv::Prod).unwrap_err().to_string();
-    assert!(error.contains("DATABASE_PASSWORD could be guessed, which APP_ENV=prod refuses"), "{error}");
+    assert!(
+        error.contains("DATABASE_PASSWORD could be guessed, which APP_ENV=prod refuses"),
+        "{error}"
+    );
     assert!(!error.contains(secret), "{error}");
 }
 
@@ -109,20 +123,40 @@ fn local_takes_any_secret() {
 fn the_password_completes_a_url_and_parts_and_is_encoded() {
     let url = |pairs: &[(&str, &str)]| {
         let config = Config::for_tests(pairs.iter().copied());
-        config.section::<DatabaseConfig>().connection_url().expose_secret().to_owned()
+        config
+            .section::<DatabaseConfig>()
+            .connection_url()
+            .expose_secret()
+            .to_owned()
     };
     let secret = ("DATABASE_PASSWORD", "a:b/c@d%");
-    assert_eq!(url(&[URL, secret]), "postgres://app:a%3Ab%2Fc%40d%25@db/app?sslmode=prefer");
     assert_eq!(
-        url(&[("DATABASE_HOST", "db"), ("DATABASE_USER", "me & you"), ("DATABASE_NAME", "app"), secret]),
+        url(&[URL, secret]),
+        "postgres://app:a%3Ab%2Fc%40d%25@db/app?sslmode=prefer"
+    );
+    assert_eq!(
+        url(&[
+            ("DATABASE_HOST", "db"),
+            ("DATABASE_USER", "me & you"),
+            ("DATABASE_NAME", "app"),
+            secret
+        ]),
         "postgres://me%20%26%20you:a%3Ab%2Fc%40d%25@db:5432/app?sslmode=prefer"
     );
     assert_eq!(
-        url(&[("DATABASE_HOST", "::1"), ("DATABASE_PORT", "1"), ("DATABASE_USER", "me"), ("DATABASE_NAME", "app")]),
+        url(&[
+            ("DATABASE_HOST", "::1"),
+            ("DATABASE_PORT", "1"),
+            ("DATABASE_USER", "me"),
+            ("DATABASE_NAME", "app")
+        ]),
         "postgres://me@[::1]:1/app?sslmode=prefer"
     );
     assert_eq!(
-        url(&[("DATABASE_URL", "postgres://db/app?sslmode=require"), ("DATABASE_SSL_ROOT_CERT", "/ca.pem")]),
+        url(&[
+            ("DATABASE_URL", "postgres://db/app?sslmode=require"),
+            ("DATABASE_SSL_ROOT_CERT", "/ca.pem")
+        ]),
         "postgres://db/app?sslmode=require&sslrootcert=%2Fca.pem"
     );
 }

@@ -14,7 +14,10 @@ use crate::support;
 #[case(AppEnv::Prod)]
 fn the_files_of_every_environment_load_once_the_database_is_given(#[case] env: AppEnv) {
     let sources = Sources::of_environment([
-        ("APP_CONFIG_DIR", support::path("env_files").display().to_string()),
+        (
+            "APP_CONFIG_DIR",
+            support::path("env_files").display().to_string(),
+        ),
         ("DATABASE_URL", "postgres://app@db/app".to_owned()),
     ]);
     let config = Config::from_sources(&sources.with_env(env));
@@ -54,10 +57,19 @@ fn the_reference_is_current_and_has_no_page_of_a_section_that_is_gone() {
 #[test]
 fn every_line_of_the_example_can_be_used() {
     let example = example().unwrap();
-    let lines = example.text.lines().filter_map(|line| line.strip_prefix("# "));
-    let pairs = lines.filter_map(|line| line.split_once('=')).filter(|(key, _)| {
-        key.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-    });
+    let lines = example
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "));
+    let pairs = lines
+        .filter_map(|line| line.split_once('='))
+        .filter(|(key, _)| {
+            key.chars()
+                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        });
     let config = Config::for_tests(pairs);
-    assert_eq!(format!("{config:?}").len(), format!("{:?}", Config::for_tests([("", ""); 0])).len());
+    assert_eq!(
+        format!("{config:?}").len(),
+        format!("{:?}", Config::for_tests([("", ""); 0])).len()
+    );
 }
