@@ -109,6 +109,10 @@ pub(super) const APP_ENV: &str = "APP_ENV";
 pub(super) const APP_CONFIG_DIR: &str = "APP_CONFIG_DIR";
 /// Where the secret files are.
 pub(super) const APP_SECRETS_DIR: &str = "APP_SECRETS_DIR";
+/// Where they usually are.
+const SECRETS_DIR: &str = "/mnt/secrets";
+/// What is logged, for this run: it wins over `LOG_LEVEL`.
+pub(super) const RUST_LOG: &str = "RUST_LOG";
 /// The three keys that say where the other ones are found.
 pub(super) const BOOTSTRAP: [&str; 3] = [APP_ENV, APP_CONFIG_DIR, APP_SECRETS_DIR];
 
@@ -137,7 +141,7 @@ impl Sources {
         };
         Self {
             config_dir: directory(APP_CONFIG_DIR, "env_files"),
-            secrets_dir: directory(APP_SECRETS_DIR, "/mnt/secrets"),
+            secrets_dir: directory(APP_SECRETS_DIR, SECRETS_DIR),
             process,
             env: None,
         }
@@ -168,8 +172,9 @@ impl Sources {
     }
 
     /// The directory of the secrets, to be named where a secret is missing.
-    pub(super) fn secrets_dir(&self) -> Option<&Path> {
-        self.secrets_dir.path()
+    pub(super) fn secrets_dir(&self) -> String {
+        let path = self.secrets_dir.path().unwrap_or(Path::new(SECRETS_DIR));
+        path.display().to_string()
     }
 
     pub(super) fn variable(&self, key: &str) -> Option<&str> {
@@ -187,22 +192,24 @@ impl Sources {
     }
 
     /// Everything that is set, by anything but a default. Reads top-down as the list of precedence, lowest first.
-    pub(super) fn settings(&self, env: AppEnv, problems: &mut Vec<Problem>) -> Settings {
+    /// Also what was wrong with the files themselves.
+    pub(super) fn settings(&self, env: AppEnv) -> (Settings, Vec<Problem>) {
         let mut settings = Settings::new();
-        if self.config_dir.exists(APP_CONFIG_DIR, problems)
+        let mut problems = Vec::new();
+        if self.config_dir.exists(APP_CONFIG_DIR, &mut problems)
             && let Some(directory) = self.config_dir()
         {
             // 1. What holds in every environment.
-            env_file::read(&directory.join(".env"), &mut settings, problems);
+            env_file::read(&directory.join(".env"), &mut settings, &mut problems);
             // 2. What holds in this one. In `local` that is a developer's own file, which git ignores.
             let of_env = directory.join(format!(".env.{env}"));
-            env_file::read(&of_env, &mut settings, problems);
+            env_file::read(&of_env, &mut settings, &mut problems);
         }
         // 3. Secrets, one file for each key.
-        if self.secrets_dir.exists(APP_SECRETS_DIR, problems)
-            && let Some(directory) = self.secrets_dir()
+        if self.secrets_dir.exists(APP_SECRETS_DIR, &mut problems)
+            && let Some(directory) = self.secrets_dir.path()
         {
-            secrets_dir::read(directory, &mut settings, problems);
+            secrets_dir::read(directory, &mut settings, &mut problems);
         }
         // 4. The environment of the process.
         for (key, value) in &self.process {
@@ -212,7 +219,7 @@ impl Sources {
             };
             settings.entry(key.clone()).or_default().push(setting);
         }
-        settings
+        (settings, problems)
     }
 }
 
