@@ -19,7 +19,7 @@ pub mod request_id;
 /// The current time, from a clock that tests can replace.
 pub mod clock;
 
-/// The pool of database connections, transactions, migrations, and what can go wrong with data.
+/// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
 pub mod database;
 
 /// The log: its format, its filter, and panics.
