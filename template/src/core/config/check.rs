@@ -1,0 +1,42 @@
+use super::{field::SectionFields, read::is_service_link, report::Report};
+
+/// What a section's rules see, and where they report to.
+pub struct Checks<'a, 'r> {
+    pub(super) section: &'a SectionFields,
+    pub(super) report: &'a mut Report<'r>,
+}
+
+impl Checks<'_, '_> {
+    /// Whether anything but a default sets the field. An empty value doesn't, nor does what Kubernetes wrote there for a Service.
+    #[must_use]
+    pub fn is_set(&self, field: &str) -> bool {
+        let setting = self.report.setting(&self.key(field));
+        setting.is_some_and(|setting| {
+            !setting.value.is_empty() && !is_service_link(&setting.value)
+        })
+    }
+
+    /// The key of a field, such as `DATABASE_POOL_MAX_SIZE`.
+    #[must_use]
+    pub fn key(&self, field: &str) -> String {
+        format!(
+            "{}{}",
+            self.section.entry.prefix,
+            field.to_ascii_uppercase()
+        )
+    }
+
+    /// Reports that a field's value can't be used. `reason` continues the key: `must be less than …`. The notes say why, or what
+    /// to do about it.
+    ///
+    /// # Panics
+    ///
+    /// If the section has no such field: a mistake in the section.
+    pub fn refuse(&mut self, field: &str, reason: &str, notes: &[&str]) {
+        let found = self.section.fields.iter().find(|one| one.name == field);
+        let Some(found) = found else {
+            panic!("{} is no field of its section", self.key(field))
+        };
+        self.report.refuse(found, reason, notes);
+    }
+}

@@ -1,0 +1,322 @@
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use validator::Validate;
+
+use super::{AppEnv, Checks, Defaults, Secret, Section};
+
+/// The database and the pool of connections to it.
+///
+/// Where it is says either `DATABASE_URL`, which `DATABASE_PASSWORD` may complete, or the parts `DATABASE_HOST`, `_PORT`,
+/// `_USER`, `_PASSWORD` and `_NAME`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
+pub struct DatabaseConfig {
+    /// The database as a URL: `postgres://user:password@host:5432/name` or `sqlite://file.db?mode=rwc`.
+    pub url: Option<Secret>,
+    /// Host name or address of the PostgreSQL server, or the directory of its socket.
+    pub host: Option<String>,
+    /// Port of the PostgreSQL server. Without one it is 5432.
+    #[validate(range(min = 1))]
+    pub port: Option<u16>,
+    /// User of the database.
+    pub user: Option<String>,
+    /// Password of the user. It also completes a `DATABASE_URL` without one.
+    pub password: Option<Secret>,
+    /// Name of the database.
+    pub name: Option<String>,
+    /// How far PostgreSQL's TLS certificate is checked. A `sslmode` in `DATABASE_URL` wins.
+    pub ssl_mode: SslMode,
+    /// File with the certificate (PEM) of the authority that signed the server's. Without one the usual authorities are trusted.
+    pub ssl_root_cert: Option<PathBuf>,
+    /// Connections that the pool keeps open.
+    #[validate(range(min = 0, max = 1000))]
+    pub pool_min_size: u32,
+    /// Connections that the pool may hold. PostgreSQL has 100 for all, less 3 reserved, shared by all replicas.
+    #[validate(range(min = 1, max = 1000))]
+    pub pool_max_size: u32,
+    /// Time a request waits for a free connection before it is answered with 503.
+    #[validate(range(min = 1, max = 300))]
+    pub pool_timeout_secs: u64,
+    /// Age at which a connection is replaced.
+    #[validate(range(min = 1, max = 86_400))]
+    pub pool_recycle_secs: u64,
+    /// Time an idle connection is kept beyond `DATABASE_POOL_MIN_SIZE`.
+    #[validate(range(min = 1, max = 86_400))]
+    pub pool_idle_secs: u64,
+    /// Time without use after which a connection is tried out before it is used again.
+    #[validate(range(min = 0, max = 86_400))]
+    pub pool_pre_ping_idle_secs: u64,
+    /// Time a statement may take before the server stops it.
+    #[validate(range(min = 1, max = 3600))]
+    pub command_timeout_secs: u64,
+    /// Prepared statements that each connection remembers.
+    #[validate(range(min = 0, max = 10_000))]
+    pub statement_cache_size: usize,
+    /// Whether `serve` brings the schema up to date before it listens. With several replicas that is the job of `migrate up`.
+    pub auto_migrate: bool,
+    /// Time `serve` and `migrate` wait for the database to answer.
+    #[validate(range(min = 0, max = 3600))]
+    pub connect_wait_secs: u64,
+    /// Time from which on a statement is logged as slow.
+    #[validate(range(min = 1, max = 3_600_000))]
+    pub slow_statement_ms: u64,
+}
+
+/// How far the server's TLS certificate is checked: the names and meanings of PostgreSQL's `sslmode`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum SslMode {
+    /// No TLS.
+    Disable,
+    /// TLS if the server offers it, whoever it is.
+    Prefer,
+    /// TLS, whoever the server is.
+    Require,
+    /// TLS, and the certificate must be signed by an authority that is trusted.
+    VerifyCa,
+    /// TLS, and the certificate must be signed by an authority that is trusted, for this host.
+    VerifyFull,
+}
+
+impl SslMode {
+    /// How it is written in the configuration and in a URL.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+}
+
+/// What a developer gets without setting anything.
+const LOCAL_URL: &str = "sqlite://app.db?mode=rwc";
+const PARTS: [&str; 4] = ["host", "port", "user", "name"];
+const HOW_TO_SET: &str = "set DATABASE_URL (postgres://user:password@host:5432/name), or DATABASE_HOST, DATABASE_USER, DATABASE_PASSWORD and DATABASE_NAME";
+
+impl DatabaseConfig {
+    /// The database as one URL: `DATABASE_URL` completed by `DATABASE_PASSWORD`, or made of the parts. For PostgreSQL it also says
+    /// `sslmode` and `sslrootcert`. Empty if nothing says where the database is, which loading refuses.
+    #[must_use]
+    pub fn connection_url(&self) -> SecretString {
+        let url = match (&self.host, &self.url) {
+            // Parts win over a URL: one that was set beside them is refused, so it is the default.
+            (Some(host), _) => self.url_of_parts(host),
+            (None, Some(url)) => self.completed(url.expose_secret()),
+            (None, None) => String::new(),
+        };
+        self.with_tls(url).into()
+    }
+
+    fn url_of_parts(&self, host: &str) -> String {
+        let user = encoded(self.user.as_deref().unwrap_or_default());
+        let password = self.password.as_ref();
+        let password = password.map_or(String::new(), |password| {
+            format!(":{}", encoded(password.expose_secret()))
+        });
+        let host = if host.contains(':') && !host.starts_with('[') {
+            format!("[{host}]") // an IPv6 address
+        } else if host.starts_with('[') {
+            host.to_owned()
+        } else {
+            encoded(host) // the directory of a socket has slashes
+        };
+        let port = self.port.unwrap_or(5432);
+        let name = encoded(self.name.as_deref().unwrap_or_default());
+        format!("postgres://{user}{password}@{host}:{port}/{name}")
+    }
+
+    fn completed(&self, url: &str) -> String {
+        match (&self.password, url.split_once("://"), user_of(url)) {
+            (Some(password), Some((scheme, rest)), User::WithoutPassword) => {
+                let (user, rest) = rest.split_once('@').unwrap_or(("", rest));
+                format!(
+                    "{scheme}://{user}:{}@{rest}",
+                    encoded(password.expose_secret())
+                )
+            }
+            _ => url.to_owned(),
+        }
+    }
+
+    fn with_tls(&self, mut url: String) -> String {
+        if is_postgres(&url) {
+            let root = self
+                .ssl_root_cert
+                .as_deref()
+                .map(|path| path.to_string_lossy());
+            let stated = [
+                ("sslmode", Some(self.ssl_mode.name().into())),
+                ("sslrootcert", root),
+            ];
+            for (name, value) in stated {
+                if let (Some(value), false) = (value, states(&url, name)) {
+                    let separator = if url.contains('?') { '&' } else { '?' };
+                    url = format!("{url}{separator}{name}={}", encoded(&value));
+                }
+            }
+        }
+        url
+    }
+}
+
+impl Section for DatabaseConfig {
+    fn defaults(env: AppEnv) -> Defaults {
+        let ssl_mode = match env {
+            AppEnv::Prod => SslMode::VerifyFull,
+            _ => SslMode::Prefer,
+        };
+        let defaults = Defaults::new()
+            .with("ssl_mode", ssl_mode.name())
+            .with("pool_min_size", 2)
+            .with("pool_max_size", 10)
+            .with("pool_timeout_secs", 5)
+            .with("pool_recycle_secs", 3600)
+            .with("pool_idle_secs", 300)
+            .with("pool_pre_ping_idle_secs", 30)
+            .with("command_timeout_secs", 5)
+            .with("statement_cache_size", 100)
+            .with("auto_migrate", env == AppEnv::Local)
+            .with("connect_wait_secs", 30)
+            .with("slow_statement_ms", 500);
+        if env == AppEnv::Local && cfg!(feature = "sqlite") {
+            defaults.with("url", LOCAL_URL)
+        } else {
+            defaults
+        }
+    }
+
+    fn check(&self, _: AppEnv, checks: &mut Checks<'_, '_>) {
+        if self.pool_min_size > self.pool_max_size {
+            let max = self.pool_max_size;
+            checks.refuse(
+                "pool_min_size",
+                &format!("must not exceed DATABASE_POOL_MAX_SIZE, which is {max}"),
+                &[],
+            );
+        }
+        let parts: Vec<&str> = PARTS
+            .into_iter()
+            .filter(|part| checks.is_set(part))
+            .collect();
+        if checks.is_set("url") {
+            for part in parts {
+                checks.refuse(
+                    part,
+                    "is set beside DATABASE_URL, which already says it",
+                    &["set either DATABASE_URL or the parts; only DATABASE_PASSWORD completes a URL"],
+                );
+            }
+            self.check_url(checks);
+        } else if !parts.is_empty() {
+            for needed in ["host", "user", "name"] {
+                if !checks.is_set(needed) {
+                    let others = parts
+                        .iter()
+                        .map(|part| checks.key(part))
+                        .collect::<Vec<_>>()
+                        .join(", ");
+                    checks.refuse(
+                        needed,
+                        &format!("must be set beside {others}"),
+                        &[HOW_TO_SET],
+                    );
+                }
+            }
+        } else if self.url.is_none() {
+            checks.refuse(
+                "url",
+                "is not set: nothing says where the database is",
+                &[HOW_TO_SET],
+            );
+        } else if checks.is_set("password") {
+            checks.refuse(
+                "password",
+                "is set, but nothing says for which database",
+                &["the default, a SQLite file, has no password", HOW_TO_SET],
+            );
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// The URL is a secret, so what is wrong with it is said without showing it.
+    fn check_url(&self, checks: &mut Checks<'_, '_>) {
+        let Some(url) = self.url.as_ref().map(ExposeSecret::expose_secret) else {
+            return;
+        };
+        let is_sqlite = cfg!(feature = "sqlite") && url.starts_with("sqlite:");
+        if !is_postgres(url) && !is_sqlite {
+            let schemes = if cfg!(feature = "sqlite") {
+                "postgres:// or sqlite://"
+            } else {
+                "postgres://"
+            };
+            checks.refuse(
+                "url",
+                &format!("must begin with {schemes}"),
+                &["the value is not shown: it may hold a password"],
+            );
+        } else if checks.is_set("password") {
+            match user_of(url) {
+                User::WithoutPassword => {}
+                User::WithPassword => checks.refuse(
+                    "password",
+                    "is set, and DATABASE_URL holds a password, too",
+                    &["keep one of them"],
+                ),
+                User::None => checks.refuse(
+                    "password",
+                    "is set, but DATABASE_URL names no user it could belong to",
+                    &["write the user into the URL: postgres://user@host:5432/name"],
+                ),
+            }
+        }
+    }
+}
+
+enum User {
+    None,
+    WithoutPassword,
+    WithPassword,
+}
+
+fn user_of(url: &str) -> User {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        None => User::None,
+        Some((user, _)) if user.contains(':') => User::WithPassword,
+        Some(_) => User::WithoutPassword,
+    }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// Whether a URL's query has this parameter.
+fn states(url: &str, name: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    query
+        .split('&')
+        .any(|pair| pair.split('=').next() == Some(name))
+}
+
+/// Percent-encodes everything that could mean something in a URL.
+fn encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+super::register_section! { "DATABASE_": DatabaseConfig }

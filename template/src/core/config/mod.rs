@@ -1,0 +1,208 @@
+//! Settings: where they come from, what they may be, and what to say if they are not.
+//!
+//! A [`Section`] is a struct in a file of its own, registered under the prefix of its keys. Values are text from the layers of
+//! [`Sources`], lowest first: the section's defaults for the environment, `env_files/.env`, `env_files/.env.{APP_ENV}`, the
+//! secrets directory, the environment of the process. All that is wrong is collected and reported at once, in a [`ConfigError`].
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+};
+
+mod app_env;
+mod check;
+mod cors;
+mod database;
+mod docs;
+mod explain;
+mod field;
+#[cfg(feature = "http-client")]
+mod http_client;
+mod list;
+mod log;
+mod problem;
+mod read;
+mod reference;
+mod report;
+mod secret;
+mod section;
+mod server;
+mod sources;
+mod timeouts;
+mod unknown;
+
+pub use app_env::{AppEnv, UnknownAppEnv};
+pub use check::Checks;
+pub use cors::CorsConfig;
+pub use database::{DatabaseConfig, SslMode};
+pub use docs::DocsConfig;
+pub use explain::Explanation;
+#[cfg(feature = "http-client")]
+pub use http_client::HttpClientConfig;
+pub use list::List;
+pub use log::{LogConfig, LogFormat};
+pub use problem::{ConfigError, Problem};
+pub use reference::{GeneratedFile, example, pages};
+pub use secret::Secret;
+pub use section::{Defaults, Section, SectionEntry};
+pub use server::ServerConfig;
+pub use sources::{Source, Sources};
+
+use self::{
+    field::SectionFields, read::Reader, report::Report, section::Loaded, sources::RUST_LOG,
+};
+
+pub use crate::register_section;
+
+/// The configuration: every registered section, read and checked. Cheap to clone.
+#[derive(Clone)]
+pub struct Config(Arc<Inner>);
+
+struct Inner {
+    env: AppEnv,
+    warnings: Vec<Problem>,
+    rust_log: Option<String>,
+    sections: Sections,
+}
+
+/// The sections that were read, by their type.
+#[derive(Default)]
+struct Sections(HashMap<TypeId, Box<dyn Loaded>>);
+
+impl Sections {
+    fn get<S: Section>(&self) -> Option<&S> {
+        let section: &dyn Any = &**self.0.get(&TypeId::of::<S>())?;
+        section.downcast_ref()
+    }
+}
+
+impl Config {
+    /// Reads the environment of the process and the files it names.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, with its source.
+    pub fn load() -> Result<Self, ConfigError> {
+        Self::from_sources(&Sources::of_process())
+    }
+
+    /// Reads these sources.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, with its source.
+    pub fn from_sources(sources: &Sources) -> Result<Self, ConfigError> {
+        let failed = |problem| ConfigError::new(vec![problem]);
+        let env = sources.env().map_err(failed)?;
+        let fields =
+            SectionFields::all().map_err(|error| failed(Problem::new(error.to_string())))?;
+
+        let (settings, problems) = sources.settings(env);
+        let mut report = Report::new(env, &settings, sources.secrets_dir());
+        report.problems.extend(problems);
+        unknown::report(fields, &mut report);
+
+        let mut sections = Sections::default();
+        for section in fields {
+            let mut reader = Reader {
+                section,
+                report: &mut report,
+            };
+            if let Some(section) = (section.entry.read)(&mut reader) {
+                sections.0.insert((*section).type_id(), section);
+            }
+        }
+        timeouts::check(&sections, fields, &mut report);
+        let rust_log = sources.variable(RUST_LOG).filter(|text| !text.is_empty());
+        if let Some(Err(reason)) = rust_log.map(log::check_directives) {
+            let problem = Problem::new(format!("{RUST_LOG} {reason}"));
+            report.problems.push(problem.at(&Source::Environment));
+        }
+
+        if !report.problems.is_empty() {
+            return Err(ConfigError::new(report.problems));
+        }
+        Ok(Self(Arc::new(Inner {
+            env,
+            warnings: report.warnings,
+            rust_log: rust_log.map(str::to_owned),
+            sections,
+        })))
+    }
+
+    /// For tests: the defaults of `local` and these keys, without files or the environment of the process.
+    ///
+    /// # Panics
+    ///
+    /// If something is wrong with them, with the text a user would see.
+    #[track_caller]
+    #[must_use]
+    pub fn for_tests<K: Into<String>, V: Into<String>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        match Self::for_tests_in(AppEnv::Local, pairs) {
+            Ok(config) => config,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// For tests: the defaults of this environment and these keys, without files or the environment of the process.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong.
+    pub fn for_tests_in<K: Into<String>, V: Into<String>>(
+        env: AppEnv,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, ConfigError> {
+        Self::from_sources(&Sources::of_variables(pairs).with_env(env))
+    }
+
+    /// The environment whose defaults and rules hold.
+    #[must_use]
+    pub fn env(&self) -> AppEnv {
+        self.0.env
+    }
+
+    /// What is odd but no reason not to start.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.0.warnings
+    }
+
+    /// What `RUST_LOG` said, which wins over `LOG_LEVEL`.
+    #[must_use]
+    pub fn rust_log(&self) -> Option<&str> {
+        self.0
+            .rust_log
+            .as_deref()
+            .filter(|directives| !directives.is_empty())
+    }
+
+    /// A section.
+    ///
+    /// # Panics
+    ///
+    /// If its type was never registered: a mistake in the code, which every test meets.
+    #[must_use]
+    pub fn section<S: Section>(&self) -> &S {
+        let Some(section) = self.0.sections.get() else {
+            panic!(
+                "{} is no section: `register_section!` is missing in its file",
+                std::any::type_name::<S>()
+            )
+        };
+        section
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("env", &self.0.env)
+            .field("sections", &self.0.sections.0.values())
+            .finish()
+    }
+}

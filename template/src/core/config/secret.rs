@@ -1,0 +1,154 @@
+use std::{borrow::Cow, fmt};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+/// A value that is never shown: not by `Debug`, in an error, in a log or by `config explain`.
+///
+/// A `SecretString` that also says so in its schema. This is how everything that prints a setting knows what to redact; a field
+/// of type `SecretString` would need an attribute for it, which could be forgotten.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// The secret in the type that libraries accept.
+    #[must_use]
+    pub fn to_secret_string(&self) -> SecretString {
+        self.0.clone()
+    }
+}
+
+impl ExposeSecret<str> for Secret {
+    fn expose_secret(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "writeOnly": true })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+/// What is wrong with a secret, in words that don't contain it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weakness {
+    /// Nothing was put there.
+    Empty,
+    /// It was never replaced by a real one.
+    Placeholder,
+    /// It could be guessed.
+    Weak,
+}
+
+/// Shorter ones can be tried out: 12 characters of base64 are 72 bits.
+const SHORTEST: usize = 12;
+
+/// Words that stand where a secret should be put, compared without case and punctuation.
+const PLACEHOLDERS: &[&str] = &[
+    "changeit",
+    "changeme",
+    "default",
+    "dummy",
+    "example",
+    "fixme",
+    "foobar",
+    "insertpasswordhere",
+    "mypassword",
+    "none",
+    "null",
+    "password",
+    "passwort",
+    "placeholder",
+    "postgres",
+    "redacted",
+    "replace",
+    "replaceme",
+    "sample",
+    "secret",
+    "setme",
+    "tbd",
+    "test",
+    "todo",
+    "topsecret",
+    "undefined",
+    "yourpassword",
+    "yoursecret",
+];
+
+/// Judges a secret as it would be used. Of a URL only the password counts, and none at all is in order: a URL can be completed by
+/// another key, and a server can trust by certificate.
+pub(super) fn weakness(text: &str) -> Option<Weakness> {
+    match url_password(text) {
+        Some(None) => None,
+        Some(Some(password)) => judge(password),
+        None => judge(text),
+    }
+}
+
+fn judge(text: &str) -> Option<Weakness> {
+    let word: String = text
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect();
+    let mut characters: Vec<char> = text.chars().collect();
+    let length = characters.len();
+    characters.sort_unstable();
+    characters.dedup();
+
+    if text.trim().is_empty() {
+        Some(Weakness::Empty)
+    } else if PLACEHOLDERS.contains(&word.as_str())
+        || word.contains("changeme")
+        || word.contains("replaceme")
+        || (text.starts_with('<') && text.ends_with('>'))
+        || (text.starts_with("${") && text.ends_with('}'))
+        || (length > 1 && characters.len() == 1)
+    {
+        Some(Weakness::Placeholder)
+    } else if length < SHORTEST || characters.len() < 5 {
+        Some(Weakness::Weak)
+    } else {
+        None
+    }
+}
+
+/// `None` if the text is no URL; `Some(None)` if it is one without a password.
+fn url_password(text: &str) -> Option<Option<&str>> {
+    let (scheme, rest) = text.split_once(':')?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c));
+    let authority = rest.strip_prefix("//").filter(|_| is_scheme)?;
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    Some(
+        authority
+            .rsplit_once('@')
+            .and_then(|(user, _)| user.split_once(':'))
+            .map(|(_, password)| password),
+    )
+}

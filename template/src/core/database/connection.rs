@@ -1,0 +1,390 @@
+//! One connection, and what is known about its state.
+//!
+//! A statement is a pair of [`start`](Connection::start) and [`finish`](Connection::finish). Whoever drops the future in between
+//! leaves the connection *in flight*: nobody knows what the server will still send on it, so it can only be closed. The state
+//! belongs to the connection and not to whoever borrows it, since a transaction borrows it for many statements.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use sea_orm::{
+    DbErr, ExecResult, QueryResult, RuntimeErr, Statement, TransactionOptions, Values,
+    sqlx::{
+        self, AssertSqlSafe, Connection as _, Executor as _, PgConnection,
+        postgres::{PgDatabaseError, PgSeverity},
+    },
+};
+use sea_query_sqlx::SqlxValues;
+
+#[cfg(feature = "sqlite")]
+use super::sqlite::Lite;
+use super::{manager::Shared, postgres};
+
+/// A connection to one of the databases that the service can be run on.
+pub(super) enum Raw {
+    /// To a PostgreSQL server.
+    Postgres(PgConnection),
+    /// To a SQLite file.
+    #[cfg(feature = "sqlite")]
+    Sqlite(Lite),
+}
+
+/// Runs one expression on whichever connection it is: sqlx's traits can't be used as objects.
+macro_rules! on {
+    ($raw:expr, $connection:ident => $run:expr) => {
+        match $raw {
+            Raw::Postgres($connection) => $run,
+            #[cfg(feature = "sqlite")]
+            Raw::Sqlite(lite) => {
+                let $connection = lite.connection();
+                $run
+            }
+        }
+    };
+}
+
+/// One connection of the pool.
+pub(super) struct Connection {
+    /// Nothing, once it has been closed.
+    raw: Option<Raw>,
+    /// A statement has been started whose end nobody has seen.
+    in_flight: bool,
+    /// Open transactions: 1 for `BEGIN`, one more for each savepoint.
+    depth: usize,
+    /// A statement of the open transaction failed, so PostgreSQL will roll it back whatever is asked for.
+    aborted: bool,
+    /// Raw SQL ran on it, which may have left settings or an open transaction that we know nothing of.
+    unknown_session: bool,
+    /// What [`Shared::generation`] was when this connection was last known to be good.
+    pub(super) generation: u64,
+    idle_since: Instant,
+    shared: Arc<Shared>,
+}
+
+/// A statement under way: what the slow-statement log needs at its end.
+pub(super) struct Running {
+    sql: Arc<str>,
+    started: Instant,
+}
+
+/// What an error says about the connection it came from.
+enum Verdict {
+    /// The connection is as good as before.
+    Unharmed,
+    /// The connection goes on, but the transaction it is in can't be committed any more.
+    TransactionAborted,
+    /// What the connection will do next is unknown.
+    Broken,
+}
+
+impl Connection {
+    pub(super) fn new(raw: Raw, shared: Arc<Shared>, generation: u64) -> Self {
+        Self {
+            raw: Some(raw),
+            in_flight: false,
+            depth: 0,
+            aborted: false,
+            unknown_session: false,
+            generation,
+            idle_since: Instant::now(),
+            shared,
+        }
+    }
+
+    /// Whether the next user would find it as if it were new.
+    pub(super) fn is_reusable(&self) -> bool {
+        self.raw.is_some() && !self.in_flight && self.depth == 0 && !self.unknown_session
+    }
+
+    /// Whether all it takes to make it reusable is to roll back its transaction.
+    pub(super) fn can_roll_back(&self) -> bool {
+        self.raw.is_some() && !self.in_flight && !self.unknown_session
+    }
+
+    /// How many transactions are open, one inside the other.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// From here on it is closed instead of being reused.
+    pub(super) fn condemn(&mut self) {
+        self.in_flight = true;
+    }
+
+    /// Takes [`condemn`](Self::condemn) back.
+    pub(super) fn pardon(&mut self) {
+        self.in_flight = false;
+    }
+
+    pub(super) fn now_idle(&mut self) {
+        self.idle_since = Instant::now();
+    }
+
+    pub(super) fn idle_for(&self) -> Duration {
+        self.idle_since.elapsed()
+    }
+
+    /// Closes the connection as the protocol asks for: for one that is idle.
+    pub(super) async fn close(mut self) {
+        let closed = match self.raw.take() {
+            Some(Raw::Postgres(connection)) => connection.close().await,
+            #[cfg(feature = "sqlite")]
+            Some(Raw::Sqlite(lite)) => lite.close().await,
+            None => Ok(()),
+        };
+        if let Err(error) = closed {
+            tracing::debug!(%error, "an idle connection was gone before it was closed");
+        }
+    }
+
+    /// Takes the connection out, to close it in the middle of something.
+    pub(super) fn take_raw(&mut self) -> Option<Raw> {
+        self.raw.take()
+    }
+
+    /// From here to [`finish`](Self::finish) the connection is unfit for anybody else.
+    pub(super) fn start(&mut self) -> Result<&mut Raw, DbErr> {
+        if self.in_flight {
+            return Err(misuse(
+                "the connection is broken: an earlier statement on it was cut off or lost the server",
+            ));
+        }
+        let raw = self
+            .raw
+            .as_mut()
+            .ok_or_else(|| misuse("the connection is closed"))?;
+        self.in_flight = true;
+        #[cfg(feature = "sqlite")]
+        if let Raw::Sqlite(lite) = raw {
+            lite.stop().arm(self.shared.command_timeout);
+        }
+        Ok(raw)
+    }
+
+    /// The statement has ended, well or with an error: what does that leave behind?
+    pub(super) fn finish<T>(
+        &mut self,
+        outcome: Result<T, sqlx::Error>,
+        running: &Running,
+        kind: fn(RuntimeErr) -> DbErr,
+    ) -> Result<T, DbErr> {
+        #[cfg(feature = "sqlite")]
+        if let Some(Raw::Sqlite(lite)) = &self.raw {
+            lite.stop().disarm();
+        }
+        running.log_if_slow(self.shared.slow_statement);
+        match outcome {
+            Ok(value) => {
+                self.in_flight = false;
+                Ok(value)
+            }
+            Err(error) => {
+                match verdict(&error, self.depth) {
+                    Verdict::Unharmed => self.in_flight = false,
+                    Verdict::TransactionAborted => {
+                        self.in_flight = false;
+                        self.aborted = true;
+                    }
+                    // in_flight stays, so that it is closed
+                    Verdict::Broken => self.shared.doubt_all(),
+                }
+                Err(kind(RuntimeErr::SqlxError(Arc::new(error))))
+            }
+        }
+    }
+
+    /// Runs a statement that returns no rows.
+    pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let (running, values) = Running::new(statement);
+        let outcome = on!(self.start()?, connection => {
+            sqlx::query_with(running.sql(), values).execute(connection).await.map(ExecResult::from)
+        });
+        self.finish(outcome, &running, DbErr::Exec)
+    }
+
+    /// Runs a statement and returns its first row.
+    pub(super) async fn one(&mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let (running, values) = Running::new(statement);
+        let outcome = match self.start()? {
+            Raw::Postgres(connection) => sqlx::query_with(running.sql(), values)
+                .fetch_optional(connection)
+                .await
+                .map(|row| row.map(QueryResult::from)),
+            #[cfg(feature = "sqlite")]
+            Raw::Sqlite(lite) => lite.first_row(running.sql(), values).await,
+        };
+        self.finish(outcome, &running, DbErr::Query)
+    }
+
+    /// Runs a statement and returns all its rows.
+    pub(super) async fn all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let (running, values) = Running::new(statement);
+        let outcome = on!(self.start()?, connection => {
+            sqlx::query_with(running.sql(), values)
+                .fetch(connection)
+                .map_ok(QueryResult::from)
+                .try_collect()
+                .await
+        });
+        self.finish(outcome, &running, DbErr::Query)
+    }
+
+    /// Starts a statement whose rows are then read one by one; [`finish`](Self::finish) is due when the last has been read.
+    pub(super) fn rows(
+        &mut self,
+        running: &Running,
+        values: SqlxValues,
+    ) -> Result<BoxStream<'_, Result<QueryResult, sqlx::Error>>, DbErr> {
+        let sql = running.sql();
+        Ok(on!(self.start()?, connection => {
+            sqlx::query_with(sql, values).fetch(connection).map_ok(QueryResult::from).boxed()
+        }))
+    }
+
+    /// Runs SQL text as it is, also several statements at once, and returns what the last one did.
+    pub(super) async fn simple(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
+        let running = Running::text(sql);
+        let outcome = on!(self.start()?, connection => {
+            connection.execute(running.sql()).await.map(ExecResult::from)
+        });
+        self.finish(outcome, &running, DbErr::Exec)
+    }
+
+    /// Runs SQL text of which we don't know what it does to the session.
+    pub(super) async fn unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.unknown_session |= self.depth == 0;
+        self.simple(sql).await
+    }
+
+    /// Asks the server whether it is still there.
+    pub(super) async fn ping(&mut self) -> Result<(), sqlx::Error> {
+        match &mut self.raw {
+            Some(raw) => on!(raw, connection => connection.ping().await),
+            None => Err(sqlx::Error::PoolClosed),
+        }
+    }
+
+    /// Opens a transaction, or a savepoint in the one that is open.
+    ///
+    /// If the future is dropped midway, the connection stays in flight, so it never looks idle with a transaction open.
+    pub(super) async fn begin(&mut self, options: TransactionOptions) -> Result<(), DbErr> {
+        let sql = match (&self.raw, self.depth) {
+            (Some(Raw::Postgres(_)), 0) => postgres::begin(options),
+            #[cfg(feature = "sqlite")]
+            (Some(Raw::Sqlite(lite)), 0) => lite.begin(options).to_owned(),
+            (_, depth) => format!("SAVEPOINT s{}", depth + 1),
+        };
+        self.simple(&sql).await?;
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// Commits the innermost transaction.
+    pub(super) async fn commit(&mut self) -> Result<(), DbErr> {
+        match self.depth {
+            0 => Err(misuse("no transaction is open")),
+            // PostgreSQL answers the COMMIT of a failed transaction with success, and rolls it back
+            1 if self.aborted => {
+                self.rollback().await?;
+                Err(misuse(
+                    "the transaction was rolled back, since an earlier statement in it failed",
+                ))
+            }
+            1 => {
+                let outcome = self.simple("COMMIT").await;
+                // A COMMIT that PostgreSQL refuses (a deferred constraint) has ended the transaction. SQLite leaves it open.
+                if outcome.is_ok() || matches!(self.raw, Some(Raw::Postgres(_))) && !self.in_flight
+                {
+                    (self.depth, self.aborted) = (0, false);
+                }
+                outcome.map(drop)
+            }
+            depth => {
+                self.simple(&format!("RELEASE SAVEPOINT s{depth}")).await?;
+                self.depth -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Rolls back the innermost transaction.
+    pub(super) async fn rollback(&mut self) -> Result<(), DbErr> {
+        self.rollback_to(self.depth).await
+    }
+
+    /// Rolls back the transaction of this depth, and with it those inside it.
+    pub(super) async fn rollback_to(&mut self, depth: usize) -> Result<(), DbErr> {
+        if depth <= 1 {
+            self.simple("ROLLBACK").await?;
+        } else {
+            self.simple(&format!(
+                "ROLLBACK TO SAVEPOINT s{depth}; RELEASE SAVEPOINT s{depth}"
+            ))
+            .await?;
+        }
+        (self.depth, self.aborted) = (depth.saturating_sub(1), false);
+        Ok(())
+    }
+}
+
+impl Running {
+    pub(super) fn new(statement: Statement) -> (Self, SqlxValues) {
+        let values = statement.values.unwrap_or(Values(Vec::new()));
+        (Self::text(&statement.sql), SqlxValues(values))
+    }
+
+    fn text(sql: &str) -> Self {
+        Self {
+            sql: sql.into(),
+            started: Instant::now(),
+        }
+    }
+
+    /// The text for sqlx. Shared, not copied; what is in it is SeaORM's or the owner's, and values are always bound.
+    fn sql(&self) -> AssertSqlSafe<Arc<str>> {
+        AssertSqlSafe(Arc::clone(&self.sql))
+    }
+
+    /// The text is logged, the values never are.
+    fn log_if_slow(&self, limit: Option<Duration>) {
+        let elapsed = self.started.elapsed();
+        if limit.is_some_and(|limit| elapsed >= limit) {
+            let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(db.statement = &*self.sql, elapsed_ms, "slow statement");
+        }
+    }
+}
+
+/// Only the server's own ordinary errors leave a connection good. Everything else (a lost socket, a message out of place, an
+/// error of severity FATAL, which the server sends as it hangs up) does not.
+fn verdict(error: &sqlx::Error, depth: usize) -> Verdict {
+    match error {
+        // found out before anything was sent
+        sqlx::Error::Encode(_) => Verdict::Unharmed,
+        sqlx::Error::Database(error) => {
+            if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
+                return match (error.severity(), error.code()) {
+                    // "cached plan must not change result type", "prepared statement does not exist": only a new connection helps
+                    (_, "0A000" | "26000") => Verdict::Broken,
+                    (PgSeverity::Error, _) if depth > 0 => Verdict::TransactionAborted,
+                    (PgSeverity::Error, _) => Verdict::Unharmed,
+                    _ => Verdict::Broken,
+                };
+            }
+            #[cfg(feature = "sqlite")]
+            if super::sqlite::leaves_connection_good(&**error, depth) {
+                return Verdict::Unharmed;
+            }
+            Verdict::Broken
+        }
+        _ => Verdict::Broken,
+    }
+}
+
+/// The connection was asked for what it can't do in its state.
+pub(super) fn misuse(message: &str) -> DbErr {
+    DbErr::Exec(RuntimeErr::Internal(message.to_owned()))
+}

@@ -1,0 +1,100 @@
+//! What the pool asks for: a new connection, and whether an idle one is still good.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use sea_orm::sqlx::{self, postgres::PgConnectOptions};
+
+#[cfg(feature = "sqlite")]
+use super::sqlite::{Lite, Role};
+use super::{
+    connection::{Connection, Raw},
+    postgres,
+};
+
+/// What all connections of a database have in common.
+pub(super) struct Shared {
+    /// Goes up whenever a connection breaks. A connection that was last seen good before that is asked once at its next
+    /// checkout whether it is still there, so that a restart of the server costs one failed request and not one per connection.
+    generation: AtomicU64,
+    pub(super) command_timeout: Option<Duration>,
+    pub(super) slow_statement: Option<Duration>,
+}
+
+impl Shared {
+    pub(super) fn new(command_timeout: Option<Duration>, slow_statement: Option<Duration>) -> Self {
+        Self {
+            generation: AtomicU64::new(0),
+            command_timeout,
+            slow_statement,
+        }
+    }
+
+    /// One connection broke: the others may have, too.
+    pub(super) fn doubt_all(&self) {
+        self.generation.fetch_add(1, Relaxed);
+    }
+}
+
+/// Where connections lead to.
+pub(super) enum Target {
+    /// A PostgreSQL server.
+    Postgres(Box<PgConnectOptions>),
+    /// A SQLite file.
+    #[cfg(feature = "sqlite")]
+    Sqlite(Box<sqlx::sqlite::SqliteConnectOptions>, Role),
+}
+
+/// Opens connections, and decides whether an idle one is handed out.
+pub(super) struct Manager {
+    pub(super) target: Target,
+    pub(super) shared: Arc<Shared>,
+    /// A connection older than this is replaced.
+    pub(super) max_age: Duration,
+    /// A connection idle for longer than this is asked whether it is still there.
+    pub(super) ping_after: Duration,
+}
+
+impl managed::Manager for Manager {
+    type Type = Connection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<Connection, sqlx::Error> {
+        // read first: if another breaks meanwhile, this one is doubted, too
+        let generation = self.shared.generation.load(Relaxed);
+        let raw = match &self.target {
+            Target::Postgres(options) => {
+                Raw::Postgres(postgres::connect(options, self.shared.command_timeout).await?)
+            }
+            #[cfg(feature = "sqlite")]
+            Target::Sqlite(options, role) => Raw::Sqlite(Lite::connect(options, *role).await?),
+        };
+        Ok(Connection::new(raw, Arc::clone(&self.shared), generation))
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut Connection,
+        metrics: &Metrics,
+    ) -> RecycleResult<sqlx::Error> {
+        // a guard puts back only what is reusable; but its work may be cut short by the end of its runtime
+        if !connection.is_reusable() {
+            return Err(RecycleError::message("left in the middle of something"));
+        }
+        if metrics.age() >= self.max_age {
+            return Err(RecycleError::message("too old"));
+        }
+        let generation = self.shared.generation.load(Relaxed);
+        if connection.generation != generation || connection.idle_for() >= self.ping_after {
+            connection.ping().await?;
+            connection.generation = generation;
+        }
+        Ok(())
+    }
+}

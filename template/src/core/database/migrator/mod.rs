@@ -1,0 +1,278 @@
+//! The schema's history: which migrations there are, which are applied, and applying or undoing them one process at a time.
+//!
+//! Migrations run on a stock SeaORM connection of their own, since SeaORM's migrator accepts nothing else and since an index may
+//! take longer to build than any statement of the service may run.
+
+mod lock;
+mod registry;
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait, RuntimeErr, sqlx};
+use sea_orm_migration::{
+    MigrationTrait, MigratorTraitSelf, SchemaManager, prelude::async_trait, seaql_migrations,
+};
+
+use super::settings::Url;
+use crate::core::{
+    config::DatabaseConfig,
+    registry::{RegistryError, entries},
+};
+use lock::Lock;
+pub use registry::MigrationEntry;
+
+/// How often [`Migrator::wait_until_current`] looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Why migrating failed.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// Two files bring a migration of the same name.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The database refused a step. What was applied before it stays applied; on PostgreSQL the failed step itself leaves nothing
+    /// behind.
+    #[error("migrating failed: {0}")]
+    Database(#[from] DbErr),
+    /// The lock file of a SQLite database can't be used.
+    #[error("can't lock the database for migrating, by the file {file}: {source}")]
+    LockFile {
+        /// The file beside the database.
+        file: String,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// The schema was not brought up to date in time.
+    #[error("after {} s there are still migrations to be applied: {}", limit.as_secs(), pending.join(", "))]
+    StillPending {
+        /// How long it was waited for.
+        limit: Duration,
+        /// What is not applied.
+        pending: Vec<String>,
+    },
+}
+
+/// Where a schema stands. All names are in the order in which they are applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchemaStatus {
+    /// Migrations of this program that are applied.
+    pub applied: Vec<String>,
+    /// Migrations of this program that are not.
+    pub pending: Vec<String>,
+    /// Applied migrations that this program doesn't know: a newer release has been here.
+    pub unknown: Vec<String>,
+}
+
+/// Applies, undoes and lists the migrations that are registered.
+///
+/// Whatever changes the schema holds a lock, so any number of processes may try at once: one works, the others wait and then find
+/// nothing left to do.
+pub struct Migrator {
+    migrations: Registered,
+    url: Url,
+}
+
+/// The registered migrations as SeaORM wants them.
+struct Registered(Vec<&'static MigrationEntry>);
+
+#[async_trait::async_trait]
+impl MigratorTraitSelf for Registered {
+    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        self.0.iter().map(|entry| entry.migration()).collect()
+    }
+}
+
+impl Migrator {
+    /// The registered migrations for the configured database. Nothing is opened yet.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrateError`] if two migrations have the same name, or the URL of the database can't be read.
+    pub fn new(config: &DatabaseConfig, service: &str) -> Result<Self, MigrateError> {
+        Ok(Self {
+            migrations: Registered(entries::<MigrationEntry>()?),
+            url: Url::parse(config, service)?,
+        })
+    }
+
+    /// The names of all migrations of this program, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.migrations.0.iter().map(|entry| entry.name()).collect()
+    }
+
+    /// Applies what is pending, and returns the names of what it applied.
+    ///
+    /// A schema that is newer than this program is left alone if nothing is pending, so that a release can be taken back.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrateError`] if the lock can't be had or a step fails.
+    pub async fn up(&self) -> Result<Vec<String>, MigrateError> {
+        self.locked(async |connection| {
+            let before = self.look(connection).await?;
+            if !before.unknown.is_empty() {
+                tracing::warn!(unknown = ?before.unknown, "the schema is newer than this program");
+            }
+            if !before.pending.is_empty() {
+                self.migrations.up(connection, None).await?;
+            }
+            Ok(before.pending)
+        })
+        .await
+    }
+
+    /// Undoes the last `steps` migrations, and returns their names, the last applied first.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrateError`] if the lock can't be had, a step fails, or the schema is newer than this program.
+    pub async fn down(&self, steps: u32) -> Result<Vec<String>, MigrateError> {
+        self.locked(async |connection| {
+            let before = self.look(connection).await?;
+            self.migrations.down(connection, Some(steps)).await?;
+            let undone = before.applied.into_iter().rev().take(steps as usize);
+            Ok(undone.collect())
+        })
+        .await
+    }
+
+    /// Drops every table and applies all migrations. All data is lost; whether that is allowed is for the caller to decide.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrateError`] if the lock can't be had or a step fails.
+    pub async fn fresh(&self) -> Result<(), MigrateError> {
+        self.locked(async |connection| Ok(self.migrations.fresh(connection).await?))
+            .await
+    }
+
+    /// Where the schema stands. This changes nothing and takes no lock, so it also works for a user who may only read.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrateError`] if the database can't be asked.
+    pub async fn status(&self) -> Result<SchemaStatus, MigrateError> {
+        let connection = self.connect().await?;
+        let status = self.look(&connection).await;
+        connection.close().await?;
+        status
+    }
+
+    /// Waits until nothing is pending, for a service that starts beside the job that migrates.
+    ///
+    /// A database that can't be asked at the moment is asked again.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrateError`] if that isn't so within `limit`, or the database can't be asked at the end of it.
+    pub async fn wait_until_current(&self, limit: Duration) -> Result<SchemaStatus, MigrateError> {
+        let deadline = tokio::time::Instant::now() + limit;
+        loop {
+            let status = self.status().await;
+            let last = tokio::time::Instant::now() + LOOK_EVERY > deadline;
+            match status {
+                Ok(status) if status.pending.is_empty() => return Ok(status),
+                Ok(status) if last => {
+                    return Err(MigrateError::StillPending {
+                        limit,
+                        pending: status.pending,
+                    });
+                }
+                Ok(status) => tracing::info!(pending = ?status.pending, "waiting for migrations"),
+                Err(error) if last => return Err(error),
+                Err(error) => tracing::info!(%error, "waiting for the database"),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn look(&self, connection: &DatabaseConnection) -> Result<SchemaStatus, MigrateError> {
+        let manager = SchemaManager::new(connection);
+        let recorded: Vec<String> = if manager.has_table("seaql_migrations").await? {
+            let rows = seaql_migrations::Entity::find().all(connection).await?;
+            rows.into_iter().map(|row| row.version).collect()
+        } else {
+            Vec::new()
+        };
+        Ok(compare(&self.names(), recorded))
+    }
+
+    /// Runs `work` on a connection of its own while nobody else migrates.
+    async fn locked<T>(
+        &self,
+        work: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, MigrateError>,
+    ) -> Result<T, MigrateError> {
+        let connection = self.connect().await?;
+        let lock = Lock::acquire(&self.url, &connection).await?;
+        let outcome = work(&connection).await;
+        // closing the connection would do, but a server behind a pooler might keep the session
+        lock.release(&connection).await;
+        connection.close().await?;
+        outcome
+    }
+
+    /// One connection, which is never replaced: the lock is bound to it, and so is SQLite's switch for foreign keys.
+    async fn connect(&self) -> Result<DatabaseConnection, DbErr> {
+        match &self.url {
+            Url::Postgres(options) => {
+                let pool = only_one::<sqlx::Postgres>().connect_with((**options).clone());
+                let pool = pool.await.map_err(connection_error)?;
+                Ok(sea_orm::SqlxPostgresConnector::from_sqlx_postgres_pool(
+                    pool,
+                ))
+            }
+            #[cfg(feature = "sqlite")]
+            Url::Sqlite(options) => {
+                let pool = only_one::<sqlx::Sqlite>().connect_with((**options).clone());
+                let pool = pool.await.map_err(connection_error)?;
+                Ok(sea_orm::SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+            }
+        }
+    }
+}
+
+fn compare(known: &[String], recorded: Vec<String>) -> SchemaStatus {
+    let (applied, pending) = known
+        .iter()
+        .cloned()
+        .partition(|name| recorded.contains(name));
+    let mut unknown: Vec<String> = recorded
+        .into_iter()
+        .filter(|name| !known.contains(name))
+        .collect();
+    unknown.sort();
+    SchemaStatus {
+        applied,
+        pending,
+        unknown,
+    }
+}
+
+fn only_one<DB: sqlx::Database>() -> sqlx::pool::PoolOptions<DB> {
+    sqlx::pool::PoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+fn connection_error(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_status_tells_applied_pending_and_unknown_migrations_apart() {
+        let status = compare(&names(&["a", "b", "c"]), names(&["z", "b", "a", "x"]));
+        assert_eq!(status.applied, ["a", "b"]);
+        assert_eq!(status.pending, ["c"]);
+        assert_eq!(status.unknown, ["x", "z"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! The database: a connection pool of our own under SeaORM's traits.
+//!
+//! Entities, statements and migrations are SeaORM's, connections are sqlx's, and the pool between them is ours, because the stock
+//! one asks the server a question each time a connection comes back, doesn't say how long a caller waited, and lets the
+//! statement of a caller who has gone away run to its end. `docs/connection-pools.md` tells what that means in production.
+//!
+//! | to find out | read |
+//! |---|---|
+//! | what the service uses: [`Database`] | `pool.rs` |
+//! | how a statement runs, and when a connection is unfit for reuse | `connection.rs` |
+//! | what becomes of a connection that is given back | `guard.rs` |
+//! | transactions and savepoints | `transaction.rs` |
+//! | rows one by one | `stream.rs` |
+//! | the conversion to SeaORM's traits | `executor.rs` |
+//! | how connections are opened, and kept warm | `postgres.rs`, `sqlite.rs`, `manager.rs`, `keeper.rs` |
+//! | what of the configuration reaches the pool | `settings.rs` |
+//! | what a repository fails with: [`DataError`] | `error.rs` |
+//! | waiting for the server when the service starts | `wait.rs` |
+//! | the schema's history | `migrator/` |
+//! | pages of lists | `keyset.rs` |
+//! | example data | `seed.rs` |
+
+mod connection;
+mod error;
+mod executor;
+mod guard;
+mod keeper;
+pub mod keyset;
+mod manager;
+pub mod migrator;
+mod pool;
+mod postgres;
+pub mod seed;
+mod settings;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod status;
+mod stream;
+mod transaction;
+mod wait;
+
+pub use error::{Constraint, DataError, Result};
+pub use pool::Database;
+pub use status::PoolStatus;
+pub use stream::RowStream;
+pub use transaction::Transaction;
+pub use wait::NotReady;

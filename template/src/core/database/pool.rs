@@ -1,0 +1,321 @@
+//! The pool that the service uses.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use deadpool::{
+    Runtime,
+    managed::{self, PoolError, QueueMode, Timeouts},
+};
+use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr, TransactionOptions};
+
+#[cfg(feature = "sqlite")]
+use super::sqlite::{self, Role};
+use super::{
+    guard::Guard,
+    keeper::{Keeper, Policy},
+    manager::{Manager, Shared, Target},
+    settings::Settings,
+    status::PoolStatus,
+    transaction::Transaction,
+};
+use crate::core::config::DatabaseConfig;
+
+type Pool = managed::Pool<Manager>;
+
+/// How long an idle connection may take to answer that it is still there.
+const PING_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long [`Database::close`] waits for connections in use. A statement ends earlier, at the command timeout.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The service's database: a pool of connections to PostgreSQL, or to a SQLite file. Cloning it is cheap and shares the pool.
+///
+/// It implements SeaORM's `ConnectionTrait`, `StreamTrait` and `TransactionTrait`, so entities and repositories take it as they
+/// take a transaction. What stands behind it, and what happens to connections on errors and cancelled requests, is told in the
+/// documentation of the module.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    backend: DbBackend,
+    /// All connections to PostgreSQL; on SQLite, the one that writes.
+    main: Pool,
+    /// On SQLite, those that read.
+    #[cfg(feature = "sqlite")]
+    readers: Option<Pool>,
+    settings: Settings,
+    keeper: OnceLock<Keeper>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("backend", &self.inner.backend)
+            .field("status", &self.status())
+            .finish()
+    }
+}
+
+impl Database {
+    /// A pool as configured. Nothing is opened yet: that is left to its first use, or to
+    /// [`wait_until_ready`](Self::wait_until_ready).
+    ///
+    /// The server's list of sessions shows the connections as `<service>@<host>`.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErr::Conn`] if the URL can't be read, or names a database that this build doesn't support. The message contains
+    /// nothing of the URL.
+    pub fn new(config: &DatabaseConfig, service: &str) -> Result<Self, DbErr> {
+        Self::open(Settings::new(config, service)?)
+    }
+
+    fn open(settings: Settings) -> Result<Self, DbErr> {
+        let shared = Arc::new(Shared::new(
+            settings.command_timeout,
+            settings.slow_statement,
+        ));
+        let pool = |target, max_size| build(&settings, &shared, target, max_size);
+        let inner = match &settings.url {
+            super::settings::Url::Postgres(options) => Inner {
+                backend: DbBackend::Postgres,
+                main: pool(Target::Postgres(options.clone()), settings.max_size)?,
+                #[cfg(feature = "sqlite")]
+                readers: None,
+                keeper: OnceLock::new(),
+                settings,
+            },
+            #[cfg(feature = "sqlite")]
+            super::settings::Url::Sqlite(options) => Inner {
+                backend: DbBackend::Sqlite,
+                main: pool(Target::Sqlite(options.clone(), Role::Writer), 1)?,
+                readers: Some(pool(
+                    Target::Sqlite(options.clone(), Role::Reader),
+                    settings.max_size,
+                )?),
+                keeper: OnceLock::new(),
+                settings,
+            },
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Whether it is PostgreSQL or SQLite.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.inner.backend
+    }
+
+    /// How full the pool is at this moment.
+    #[must_use]
+    pub fn status(&self) -> PoolStatus {
+        self.pools()
+            .map(|pool| PoolStatus::from(pool.status()))
+            .fold(PoolStatus::default(), PoolStatus::and)
+    }
+
+    /// Asks the database whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErr`] if no connection was to be had, or the server didn't answer.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        let mut guard = self.acquire_from(&self.inner.main).await?;
+        guard.simple("SELECT 1").await.map(drop)
+    }
+
+    /// Closes the pool: from now on nobody gets a connection, idle ones are closed at once, and those in use when they come back,
+    /// for which this waits a while.
+    pub async fn close(&self) {
+        for pool in self.pools() {
+            let idle = pool.retain(|_, _| false);
+            pool.close();
+            for connection in idle.removed {
+                connection.close().await;
+            }
+        }
+        let all_closed = async {
+            while self.pools().any(|pool| pool.status().size > 0) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(CLOSE_LIMIT, all_closed).await.is_err() {
+            let in_use = self.status().size;
+            tracing::warn!(in_use, "the pool was closed while connections were in use");
+        }
+    }
+
+    /// Runs `work` in a transaction: committed if it ends well, rolled back if it returns an error.
+    ///
+    /// A future that is dropped midway rolls back, too. On SQLite only one transaction runs at a time, so keep them short, and
+    /// use nothing but the transaction in `work`: a statement on the pool itself would wait for it.
+    ///
+    /// ```no_run
+    /// # use app::core::database::{DataError, Database};
+    /// # use sea_orm::ConnectionTrait;
+    /// # async fn example(database: Database) -> Result<(), DataError> {
+    /// database
+    ///     .transaction(async |tx| {
+    ///         tx.execute_unprepared("UPDATE accounts SET balance = balance - 1 WHERE id = 1").await?;
+    ///         tx.execute_unprepared("UPDATE accounts SET balance = balance + 1 WHERE id = 2").await?;
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `work` returned; or, made into the same type, that no connection was to be had or that the commit failed.
+    pub async fn transaction<T, E>(
+        &self,
+        work: impl AsyncFnOnce(&Transaction) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<DbErr>,
+    {
+        let transaction = self
+            .begin_transaction(TransactionOptions::default())
+            .await?;
+        transaction.run(work).await
+    }
+
+    pub(super) async fn begin_transaction(
+        &self,
+        options: TransactionOptions,
+    ) -> Result<Transaction, DbErr> {
+        let mut guard = self
+            .acquire_from(self.pool_for_transaction(options))
+            .await?;
+        guard.begin(options).await?;
+        Ok(Transaction::new(guard, self.inner.backend))
+    }
+
+    /// A connection for one statement.
+    pub(super) async fn acquire_for(&self, sql: &str) -> Result<Guard, DbErr> {
+        self.acquire_from(self.pool_for(sql)).await
+    }
+
+    /// A connection that may write.
+    pub(super) async fn acquire(&self) -> Result<Guard, DbErr> {
+        self.acquire_from(&self.inner.main).await
+    }
+
+    async fn acquire_from(&self, pool: &Pool) -> Result<Guard, DbErr> {
+        let limit = self.inner.settings.acquire_timeout;
+        // one limit for waiting, opening and pinging together: deadpool's own would add up
+        let acquired = tokio::time::timeout(limit, pool.get()).await;
+        match acquired {
+            Ok(Ok(object)) => {
+                self.keep_warm();
+                Ok(Guard::new(object))
+            }
+            Err(_) | Ok(Err(PoolError::Timeout(_))) => {
+                let status = PoolStatus::from(pool.status());
+                tracing::warn!(
+                    size = status.size,
+                    max_size = status.max_size,
+                    in_use = status.in_use(),
+                    waiting = status.waiting,
+                    waited_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+                    "no database connection became free in time"
+                );
+                Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+            }
+            Ok(Err(PoolError::Closed)) => {
+                Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))
+            }
+            Ok(Err(PoolError::Backend(error))) => {
+                Err(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+            }
+            Ok(Err(error)) => Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))),
+        }
+    }
+
+    /// Starts the keeper, once the first connection shows that there is something to keep.
+    fn keep_warm(&self) {
+        self.inner.keeper.get_or_init(|| {
+            let policy = self.inner.settings.policy();
+            let mut kept = vec![(self.inner.main.weak(), self.inner.main_policy(policy))];
+            #[cfg(feature = "sqlite")]
+            kept.extend(self.inner.readers.iter().map(|pool| (pool.weak(), policy)));
+            Keeper::start(std::mem::take(&mut kept))
+        });
+    }
+
+    fn pools(&self) -> impl Iterator<Item = &Pool> {
+        let pools = std::iter::once(&self.inner.main);
+        #[cfg(feature = "sqlite")]
+        let pools = pools.chain(&self.inner.readers);
+        pools
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn pool_for(&self, sql: &str) -> &Pool {
+        match &self.inner.readers {
+            Some(readers) if sqlite::role_of_statement(sql) == Role::Reader => readers,
+            _ => &self.inner.main,
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn pool_for_transaction(&self, options: TransactionOptions) -> &Pool {
+        match &self.inner.readers {
+            Some(readers) if sqlite::role_of_transaction(options) == Role::Reader => readers,
+            _ => &self.inner.main,
+        }
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    fn pool_for(&self, _: &str) -> &Pool {
+        &self.inner.main
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    fn pool_for_transaction(&self, _: TransactionOptions) -> &Pool {
+        &self.inner.main
+    }
+}
+
+impl Inner {
+    /// A SQLite writer is one connection, whatever the minimum of the pool.
+    fn main_policy(&self, policy: Policy) -> Policy {
+        Policy {
+            min_size: policy.min_size.min(self.main.status().max_size),
+            ..policy
+        }
+    }
+}
+
+fn build(
+    settings: &Settings,
+    shared: &Arc<Shared>,
+    target: Target,
+    max_size: usize,
+) -> Result<Pool, DbErr> {
+    let manager = Manager {
+        target,
+        shared: Arc::clone(shared),
+        max_age: settings.max_age,
+        ping_after: settings.ping_after,
+    };
+    Pool::builder(manager)
+        .max_size(max_size)
+        // the last one back is the first one out, so that those beyond need lie idle and can be closed
+        .queue_mode(QueueMode::Lifo)
+        .timeouts(Timeouts {
+            recycle: Some(PING_LIMIT),
+            ..Timeouts::default()
+        })
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))
+}

@@ -1,0 +1,86 @@
+//! Waiting for the database when the service starts.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::{DbErr, RuntimeErr, sqlx};
+
+use super::{error::driver_error, pool::Database};
+
+/// The pause after the first attempt; each further one is twice as long, up to the second number.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Why the database can't be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotReady {
+    /// It refuses us, and waiting would not help: a wrong password, an unknown database, a URL that can't be read.
+    #[error("the database refuses to be used, and waiting would not change that: {0}")]
+    Refused(#[source] DbErr),
+    /// It didn't answer in time.
+    #[error("the database did not answer within {} s; the last attempt failed with: {last}", limit.as_secs())]
+    TimedOut {
+        /// How long it was waited for.
+        limit: Duration,
+        /// What went wrong at last.
+        #[source]
+        last: DbErr,
+    },
+}
+
+impl Database {
+    /// Waits until the database answers, at most for `limit`, and tells in the log how that goes. One attempt is made in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady`] if it doesn't answer in time, or refuses us for a reason that waiting can't change.
+    pub async fn wait_until_ready(&self, limit: Duration) -> Result<(), NotReady> {
+        let start = Instant::now();
+        let mut pause = PAUSE.0;
+        for attempt in 1_u32.. {
+            let error = match self.ping().await {
+                Ok(()) => {
+                    if attempt > 1 {
+                        let waited_ms =
+                            u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+                        tracing::info!(attempt, waited_ms, "the database answers");
+                    }
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            if is_permanent(&error) {
+                return Err(NotReady::Refused(error));
+            }
+            let left = limit.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(NotReady::TimedOut { limit, last: error });
+            }
+            tracing::info!(attempt, %error, seconds_left = left.as_secs(), "waiting for the database");
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause * 2).min(PAUSE.1);
+        }
+        unreachable!("a service that has been waiting for four billion attempts");
+    }
+}
+
+/// Whether the next attempt would end the same way.
+fn is_permanent(error: &DbErr) -> bool {
+    if let DbErr::Conn(RuntimeErr::SqlxError(error)) = error
+        && matches!(**error, sqlx::Error::Configuration(_))
+    {
+        return true;
+    }
+    let Some(driver) = driver_error(error) else {
+        return false;
+    };
+    #[cfg(feature = "sqlite")]
+    {
+        /// The file can't be opened, or is no database.
+        const CANTOPEN: i32 = 14;
+        const NOTADB: i32 = 26;
+        if matches!(super::sqlite::primary_code(driver), Some(CANTOPEN | NOTADB)) {
+            return true;
+        }
+    }
+    // invalid_authorization_specification, invalid_password, invalid_catalog_name (there is no such database)
+    matches!(driver.code().as_deref(), Some("28000" | "28P01" | "3D000"))
+}

@@ -1,0 +1,41 @@
+//! What each section's fields are, and what they may be.
+
+use std::time::Duration;
+
+use app::core::config::{
+    AppEnv, Config, CorsConfig, DatabaseConfig, LogConfig, LogFormat, ServerConfig, SslMode,
+};
+use secrecy::ExposeSecret;
+
+#[test]
+fn local_starts_without_any_setting() {
+    let config = Config::for_tests([("", ""); 0]);
+    let server = config.section::<ServerConfig>();
+    assert_eq!(server.host.to_string(), "127.0.0.1");
+    assert_eq!(server.management_port, None);
+    assert_eq!(
+        Duration::from_secs(server.request_timeout_secs),
+        Duration::from_secs(20)
+    );
+    assert_eq!(config.section::<LogConfig>().format, LogFormat::Pretty);
+    assert_eq!(*config.section::<CorsConfig>().allowed_origins, ["*"]);
+    let database = config.section::<DatabaseConfig>();
+    assert_eq!(
+        database.connection_url().expose_secret(),
+        "sqlite://app.db?mode=rwc"
+    );
+}
+
+#[test]
+fn prod_has_its_policy_without_any_file() {
+    let config =
+        Config::for_tests_in(AppEnv::Prod, [("DATABASE_URL", "postgres://app@db/app")]).unwrap();
+    let database = config.section::<DatabaseConfig>();
+    assert_eq!(database.ssl_mode, SslMode::VerifyFull);
+    assert!(!database.auto_migrate);
+    assert_eq!(
+        database.connection_url().expose_secret(),
+        "postgres://app@db/app?sslmode=verify-full"
+    );
+    assert_eq!(config.section::<ServerConfig>().management_port, Some(9090));
+}

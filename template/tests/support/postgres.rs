@@ -1,0 +1,173 @@
+//! Databases of their own on the PostgreSQL server that `TEST_DATABASE_URL` names.
+
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc,
+    },
+    thread,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use sea_orm::sqlx::{
+    self, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row,
+    postgres::PgConnectOptions,
+};
+use tokio::sync::OnceCell;
+
+/// The server, and the one session that makes and drops databases on it.
+///
+/// The session belongs to a thread with a runtime of its own, because every test has its own and may be over before its database
+/// is dropped. As long as it lives, its name says to other processes that our databases are in use.
+pub(crate) struct Server {
+    url: String,
+    /// The first part of our databases' names, and the name of the session.
+    prefix: String,
+    orders: mpsc::Sender<Order>,
+    template: OnceCell<String>,
+    made: AtomicUsize,
+}
+
+/// A statement for the session, and who waits for it.
+struct Order {
+    sql: String,
+    done: mpsc::Sender<Result<(), sqlx::Error>>,
+}
+
+/// The server, if there is one.
+pub(crate) fn server() -> Option<&'static Server> {
+    static SERVER: LazyLock<Option<Server>> = LazyLock::new(|| {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it configures the tests, not the service"
+        )]
+        let url = std::env::var("TEST_DATABASE_URL").ok()?;
+        Some(Server::start(url))
+    });
+    SERVER.as_ref()
+}
+
+impl Server {
+    fn start(url: String) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let prefix = format!("app_test_{}_{}", std::process::id(), since.as_millis());
+        let (orders, received) = mpsc::channel();
+        let options: PgConnectOptions =
+            url.parse().expect("TEST_DATABASE_URL is a postgres:// URL");
+        let options = options
+            .application_name(&prefix)
+            .disable_statement_logging();
+        let (started, start) = mpsc::channel();
+        thread::spawn(move || run_session(&options, &started, &received));
+        start
+            .recv()
+            .unwrap()
+            .expect("TEST_DATABASE_URL names a server that can be used");
+        Self {
+            url,
+            prefix,
+            orders,
+            template: OnceCell::new(),
+            made: AtomicUsize::new(0),
+        }
+    }
+
+    /// A copy of the template, which `migrate` prepares once.
+    pub(crate) async fn copy_of_template(
+        &'static self,
+        migrate: impl AsyncFnOnce(&str),
+    ) -> ScratchDatabase {
+        let template = self
+            .template
+            .get_or_init(async || {
+                let name = format!("{}_template", self.prefix);
+                self.run(format!("CREATE DATABASE {name}"));
+                migrate(&self.url_of(&name)).await;
+                name
+            })
+            .await;
+        let name = format!("{}_{}", self.prefix, self.made.fetch_add(1, Relaxed));
+        self.run(format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        ScratchDatabase { server: self, name }
+    }
+
+    #[track_caller]
+    fn run(&self, sql: String) {
+        let (done, outcome) = mpsc::channel();
+        self.orders.send(Order { sql, done }).unwrap();
+        outcome.recv().unwrap().unwrap();
+    }
+
+    /// The server's URL with another database in it.
+    fn url_of(&self, name: &str) -> String {
+        let (url, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let authority = rest.split('/').next().unwrap();
+        format!("{scheme}://{authority}/{name}?{query}")
+    }
+}
+
+/// A database that is dropped with this.
+pub(crate) struct ScratchDatabase {
+    server: &'static Server,
+    name: String,
+}
+
+impl ScratchDatabase {
+    pub(crate) fn url(&self) -> String {
+        self.server.url_of(&self.name)
+    }
+}
+
+impl Drop for ScratchDatabase {
+    fn drop(&mut self) {
+        let (done, outcome) = mpsc::channel();
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        // whether it works or not, the test has its result; the next run clears up what is left
+        if self.server.orders.send(Order { sql, done }).is_ok() {
+            let _ = outcome.recv();
+        }
+    }
+}
+
+fn run_session(
+    options: &PgConnectOptions,
+    started: &mpsc::Sender<Result<(), sqlx::Error>>,
+    orders: &mpsc::Receiver<Order>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut session = match options.connect().await {
+            Ok(session) => session,
+            Err(error) => {
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        let _ = started.send(clear_up(&mut session).await);
+        while let Ok(Order { sql, done }) = orders.recv() {
+            let outcome = session.execute(AssertSqlSafe(sql)).await;
+            let _ = done.send(outcome.map(drop));
+        }
+        let _ = session.close().await;
+    });
+}
+
+/// Drops what processes left behind whose session is gone: their templates, and more if they were killed.
+async fn clear_up(session: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let left_behind = "SELECT datname FROM pg_database \
+         WHERE datname ~ '^app_test_[0-9]+_[0-9]+_(template|[0-9]+)$' AND NOT EXISTS ( \
+             SELECT FROM pg_stat_activity WHERE application_name = regexp_replace(pg_database.datname, '_[^_]+$', ''))";
+    for row in session.fetch_all(left_behind).await? {
+        let name: String = row.try_get(0)?;
+        // another process may be doing the same
+        let _ = session
+            .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
+            .await;
+    }
+    Ok(())
+}
