@@ -55,14 +55,12 @@ pub(crate) fn examples(markdown: &str) -> Vec<Example> {
 
 /// One script out of all examples: it says where each begins, on standard output, with `marker` before the number.
 pub(crate) fn script(examples: &[Example], marker: &str) -> String {
-    let mut script = String::from("set -e -o pipefail\n");
-    for (number, example) in examples.iter().enumerate() {
-        script.push_str(&format!(
-            "printf '\\n{marker}{number}\\n'\n{}\n",
-            example.script
-        ));
-    }
-    script
+    let numbered = examples.iter().enumerate();
+    let parts = numbered
+        .map(|(number, example)| format!("printf '\\n{marker}{number}\\n'\n{}\n", example.script));
+    std::iter::once("set -e -o pipefail\n".to_owned())
+        .chain(parts)
+        .collect()
 }
 
 /// What each example printed; an example that was not reached is not in the list.

@@ -28,7 +28,7 @@ pub(crate) struct Postgres {
     url: String,
     psql: Option<PathBuf>,
     // In this order: it stops before its folder goes.
-    _server: Option<Child>,
+    server: Option<Child>,
     _folder: Option<TempDir>,
 }
 
@@ -52,7 +52,7 @@ impl Postgres {
             return Ok(Self {
                 url,
                 psql,
-                _server: None,
+                server: None,
                 _folder: None,
             });
         }
@@ -93,7 +93,7 @@ impl Postgres {
 
     /// What it is, for people.
     pub(crate) fn describe(&self) -> &'static str {
-        if self._server.is_some() {
+        if self.server.is_some() {
             "a private PostgreSQL server"
         } else {
             "the PostgreSQL server of TEST_DATABASE_URL"
@@ -118,18 +118,20 @@ impl Database {
 
     fn ask_server(&self, statement: &str) -> Result<bool> {
         let output = File::options().create(true).append(true).open(&self.log)?;
-        // In the environment and not in the arguments, where everybody on this machine could read the password.
+        // The password goes into the environment: everybody on this machine can read the arguments.
+        let (server, password) = without_password(&self.server);
         let mut command = Command::new(&self.psql);
         command.args([
             "--no-psqlrc",
             "--quiet",
             "--set",
             "ON_ERROR_STOP=1",
-            "--command",
-            &format!("{statement} {}", self.name),
+            "--dbname",
+            &server,
         ]);
+        command.args(["--command", &format!("{statement} {}", self.name)]);
+        command.envs(password.map(|password| ("PGPASSWORD", password)));
         command
-            .env("PGDATABASE", &self.server)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output);
@@ -154,6 +156,39 @@ fn with_database(url: &str, name: &str) -> String {
     let (scheme, place) = rest.split_once("://").unwrap_or(("postgres", rest));
     let server = place.split('/').next().unwrap_or_default();
     format!("{scheme}://{server}/{name}{options}")
+}
+
+/// The URL without its password, and the password.
+fn without_password(url: &str) -> (String, Option<String>) {
+    let parts = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let (login, place) = rest.split_once('@')?;
+        let (user, password) = login.split_once(':')?;
+        Some((
+            format!("{scheme}://{user}@{place}"),
+            percent_decoded(password),
+        ))
+    };
+    parts().map_or_else(
+        || (url.to_owned(), None),
+        |(url, password)| (url, Some(password)),
+    )
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = tail
+            .get(..2)
+            .and_then(|code| std::str::from_utf8(code).ok());
+        let code = code
+            .and_then(|code| u8::from_str_radix(code, 16).ok())
+            .filter(|_| *first == b'%');
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// `psql`, from PATH or beside the server's programs.
@@ -340,7 +375,7 @@ fn start(programs: &Path, log: &Path) -> Result<Postgres> {
                 return Ok(Postgres {
                     url,
                     psql: find_client(),
-                    _server: Some(server),
+                    server: Some(server),
                     _folder: Some(folder),
                 });
             }
@@ -358,13 +393,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_what_the_server_says() {
+    fn versions_are_read_from_what_theserver_says() {
         assert_eq!(
             parse_version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"),
             Some(15)
         );
         assert_eq!(parse_version("postgres (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(parse_version("nonsense"), None);
+    }
+
+    #[test]
+    fn a_password_is_taken_out_of_a_url() {
+        let (url, password) = without_password("postgres://me:p%40s%zs@db:5433/x");
+        assert_eq!(
+            (url.as_str(), password.as_deref()),
+            ("postgres://me@db:5433/x", Some("p@s%zs"))
+        );
+        assert_eq!(
+            without_password("postgres://me@db/x"),
+            ("postgres://me@db/x".to_owned(), None)
+        );
     }
 
     #[test]

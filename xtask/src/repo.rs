@@ -119,9 +119,8 @@ impl Repo {
 
     fn strings(&self, keys: &[&str]) -> Vec<String> {
         let mut table = &self.config;
-        let (last, way) = match keys.split_last() {
-            Some(split) => split,
-            None => return Vec::new(),
+        let Some((last, way)) = keys.split_last() else {
+            return Vec::new();
         };
         for key in way {
             match table.get(*key).and_then(toml::Value::as_table) {

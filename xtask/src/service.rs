@@ -1,5 +1,6 @@
 //! A service that this tool starts, talks to and stops.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,12 +24,12 @@ pub(crate) struct Binary {
     pub(crate) path: PathBuf,
     /// Where it runs: SQLite's file is made here.
     pub(crate) folder: PathBuf,
-    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) settings: Vec<(String, OsString)>,
 }
 
 impl Binary {
-    pub(crate) fn setting(mut self, key: &str, value: impl ToString) -> Self {
-        self.settings.push((key.to_owned(), value.to_string()));
+    pub(crate) fn setting(mut self, key: &str, value: impl Into<OsString>) -> Self {
+        self.settings.push((key.to_owned(), value.into()));
         self
     }
 

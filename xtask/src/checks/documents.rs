@@ -1,7 +1,7 @@
 //! `docs/*` and `readme/*`: what documents tell people to type.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use regex::Regex;
@@ -88,7 +88,9 @@ fn documents(cx: &Context<'_>) -> Result<Vec<(String, String)>> {
             "template/README.md.liquid",
         ]
         .contains(&file.as_str());
-        is_readme || (file.starts_with("docs/") && file.ends_with(".md"))
+        is_readme
+            || (file.starts_with("docs/")
+                && Path::new(file).extension().is_some_and(|kind| kind == "md"))
     };
     let files = cx.repo().files()?;
     files
@@ -298,18 +300,17 @@ fn reference_is_rewritten(cx: &Context<'_>) -> Outcome {
 
 impl Context<'_> {
     /// The template's binary in place, built once; it works in `folder`.
-    pub(super) fn binary(&self, folder: &std::path::Path) -> Result<Binary> {
+    pub(super) fn binary(&self, folder: &Path) -> Result<Binary> {
         let template = self.repo().template();
         let (status, messages) = self.output(&mut self.cargo(
             &template,
             ["build", "--message-format=json-render-diagnostics"],
         ))?;
-        let executable = messages.lines().filter_map(|line| {
+        let executable = messages.lines().rev().find_map(|line| {
             let message: serde_json::Value = serde_json::from_str(line).ok()?;
             message["executable"].as_str().map(PathBuf::from)
         });
         let path = executable
-            .last()
             .filter(|_| status.success())
             .context("the template does not build")?;
         let binary = Binary {
@@ -317,9 +318,6 @@ impl Context<'_> {
             folder: folder.to_path_buf(),
             settings: Vec::new(),
         };
-        Ok(binary.setting(
-            "APP_CONFIG_DIR",
-            self.repo().root().join("env_files").display(),
-        ))
+        Ok(binary.setting("APP_CONFIG_DIR", self.repo().root().join("env_files")))
     }
 }

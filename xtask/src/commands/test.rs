@@ -59,7 +59,15 @@ fn choose<'c>(checks: &'c [Check], options: &TestOptions) -> Result<Vec<&'c Chec
             "no check has \"{unknown}\" in its name. Accepted: names, or parts of them, that `cargo xtask test --list` prints."
         );
     }
-    Ok(checks.iter().filter(|check| options.filters.iter().any(|filter| is_meant(check, filter, checks))).collect())
+    Ok(checks
+        .iter()
+        .filter(|check| {
+            options
+                .filters
+                .iter()
+                .any(|filter| is_meant(check, filter, checks))
+        })
+        .collect())
 }
 
 /// A name means that check, a group all of its checks, and anything else each name that contains it.

@@ -21,7 +21,7 @@ use crate::service::Binary;
 
 const DEFAULT_PORT: u16 = 8080;
 /// A cold build on a slow machine.
-const BUILD_LIMIT: Duration = Duration::from_mins(60);
+const BUILD_LIMIT: Duration = Duration::from_hours(1);
 const COMMAND_LIMIT: Duration = Duration::from_mins(2);
 const EXAMPLE_ROWS: &str = "25";
 
@@ -100,15 +100,11 @@ fn build_and_serve(
 
     let port = choose_port(options.port)?;
     let mut service = binary.serve(port, log)?;
-    match &options.dir {
-        Some(folder) => println!(
-            "  stop        Ctrl-C; the project stays in {}",
-            folder.display()
-        ),
-        None => {
-            println!("  stop        Ctrl-C, which removes the project (--dir <folder> keeps it)")
-        }
-    }
+    let leaves = options.dir.as_ref().map_or_else(
+        || "this removes the project (--dir <folder> keeps it)".to_owned(),
+        |folder| format!("the project stays in {}", folder.display()),
+    );
+    println!("  stop        Ctrl-C; {leaves}");
     println!("  ready       {}", service.url());
     println!("  Swagger UI  {}/docs", service.url());
     match service.wait() {
@@ -141,12 +137,13 @@ fn fill(binary: &Binary, project: &Path, parts: &[String], log: &Path) -> Result
     let migrations = migrations
         .filter(|entry| entry.file_name().to_string_lossy().starts_with("m2"))
         .count();
-    let mut filled = format!("sqlite, migrated ({migrations})");
-    if parts.iter().any(|part| part == "examples") {
+    let examples = if parts.iter().any(|part| part == "examples") {
         run_command(binary, &["seed", "--rows", EXAMPLE_ROWS], log)?;
-        filled.push_str(&format!(", {EXAMPLE_ROWS} example users"));
-    }
-    Ok(filled)
+        format!(", {EXAMPLE_ROWS} example users")
+    } else {
+        String::new()
+    };
+    Ok(format!("sqlite, migrated ({migrations}){examples}"))
 }
 
 fn run_command(binary: &Binary, arguments: &[&str], log: &Path) -> Result<()> {
