@@ -393,7 +393,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_what_theserver_says() {
+    fn versions_are_read_from_what_the_server_says() {
         assert_eq!(
             parse_version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"),
             Some(15)
