@@ -334,9 +334,19 @@ impl<E: Listed<Model: ModelTrait<Entity = E>>> PageRequest<E> {
     pub fn select(&self) -> Select<E> {
         let mut select = E::find().filter(self.filter.condition());
         if let Some(Position(value, last_id)) = self.after.clone() {
+            let (key, value) = (self.sort.key.expr(), value.into_expr());
             let id = Expr::col(id_column::<E>().as_column_ref());
-            let place = Expr::tuple([self.sort.key.expr(), id]);
-            let after = Expr::tuple([value.into_expr(), last_id.into_expr()]);
+            if self.sort.key.null.is_some() {
+                // SQLite finds the place of a row value in an index of columns only; in one of expressions, this gets it close.
+                let (key, value) = (key.clone(), value.clone());
+                select = select.filter(if self.sort.descending {
+                    key.lte(value)
+                } else {
+                    key.gte(value)
+                });
+            }
+            let place = Expr::tuple([key, id]);
+            let after = Expr::tuple([value, last_id.into_expr()]);
             select = select.filter(if self.sort.descending {
                 place.lt(after)
             } else {
