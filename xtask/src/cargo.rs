@@ -17,7 +17,17 @@ fn is_cargos_own(key: &OsStr) -> bool {
 /// Settings of a service: those of whoever runs this tool must not reach the services it starts.
 fn is_a_services_own(key: &OsStr) -> bool {
     const PREFIXES: [&str; 11] = [
-        "APP_", "SERVER_", "DATABASE_", "HTTP_CLIENT_", "STREAM_", "CORS_", "RATE_LIMIT_", "DOCS_", "LOG_", "OTEL_", "UPSTREAM_",
+        "APP_",
+        "SERVER_",
+        "DATABASE_",
+        "HTTP_CLIENT_",
+        "STREAM_",
+        "CORS_",
+        "RATE_LIMIT_",
+        "DOCS_",
+        "LOG_",
+        "OTEL_",
+        "UPSTREAM_",
     ];
     let key = key.to_string_lossy();
     key == "RUST_LOG" || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
@@ -26,7 +36,9 @@ fn is_a_services_own(key: &OsStr) -> bool {
 /// A program with a clean environment, in a folder.
 pub(crate) fn program(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(folder).stdin(std::process::Stdio::null());
+    command
+        .current_dir(folder)
+        .stdin(std::process::Stdio::null());
     for (key, _) in std::env::vars_os() {
         if is_cargos_own(&key) || is_a_services_own(&key) {
             command.env_remove(key);
@@ -39,7 +51,10 @@ pub(crate) fn program(program: impl AsRef<OsStr>, folder: &Path) -> Command {
 
 /// Cargo with arguments, in a folder.
 pub(crate) fn cargo<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), folder);
+    let mut command = program(
+        std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+        folder,
+    );
     command.args(arguments);
     command
 }

@@ -31,7 +31,12 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), parts: None, description: None, join_workspace: false }
+        Self {
+            name: name.to_owned(),
+            parts: None,
+            description: None,
+            join_workspace: false,
+        }
     }
 
     pub(crate) fn parts(mut self, parts: Vec<String>) -> Self {
@@ -51,8 +56,14 @@ impl Request {
 
     /// The answers as cargo-generate takes them with `-d`.
     pub(crate) fn definitions(&self) -> Vec<String> {
-        let parts = self.parts.as_ref().map(|parts| format!("parts={}", parts.join(",")));
-        let description = self.description.as_ref().map(|description| format!("description={description}"));
+        let parts = self
+            .parts
+            .as_ref()
+            .map(|parts| format!("parts={}", parts.join(",")));
+        let description = self
+            .description
+            .as_ref()
+            .map(|description| format!("description={description}"));
         parts.into_iter().chain(description).collect()
     }
 }
@@ -65,7 +76,8 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn copy_of(repo: &Repo) -> Result<Self> {
-        let folder = TempDir::with_prefix("strata-source-").context("cannot create a temporary folder")?;
+        let folder =
+            TempDir::with_prefix("strata-source-").context("cannot create a temporary folder")?;
         repo.copy_to(folder.path())?;
         Ok(Self { folder })
     }
@@ -78,15 +90,26 @@ impl Source {
     ///
     /// The error of a refusal is what cargo-generate said.
     pub(crate) fn generate(&self, request: &Request, parent: &Path) -> Result<PathBuf> {
-        let home = TempDir::with_prefix("strata-generate-").context("cannot create a temporary folder")?;
+        let home =
+            TempDir::with_prefix("strata-generate-").context("cannot create a temporary folder")?;
         let settings = home.path().join("cargo-generate.toml");
         let output = home.path().join("output");
         std::fs::write(&settings, "")?;
         let log = std::fs::File::create(&output)?;
 
-        let mut command = Command::new(std::env::current_exe().context("cannot find this tool's own file")?);
-        command.arg("cargo-generate").arg("--source").arg(self.path()).arg("--settings").arg(&settings);
-        command.arg("--destination").arg(parent).arg("--name").arg(&request.name);
+        let mut command =
+            Command::new(std::env::current_exe().context("cannot find this tool's own file")?);
+        command
+            .arg("cargo-generate")
+            .arg("--source")
+            .arg(self.path())
+            .arg("--settings")
+            .arg(&settings);
+        command
+            .arg("--destination")
+            .arg(parent)
+            .arg("--name")
+            .arg(&request.name);
         if request.join_workspace {
             command.arg("--join-workspace");
         }
@@ -99,7 +122,12 @@ impl Source {
             }
         }
         // Containers often have none, and the library insists on an author.
-        command.env("USER", "strata").env("NO_COLOR", "1").stdin(std::process::Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command
+            .env("USER", "strata")
+            .env("NO_COLOR", "1")
+            .stdin(std::process::Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
 
         let status = Child::spawn(&mut command)?.wait(Instant::now() + LIMIT, || {})?;
         if !status.success() {
@@ -129,7 +157,10 @@ pub(crate) struct ChildRequest {
 /// What the child does.
 pub(crate) fn in_this_process(request: ChildRequest) -> Result<ExitCode> {
     cargo_generate::generate(GenerateArgs {
-        template_path: TemplatePath { path: Some(request.source), ..TemplatePath::default() },
+        template_path: TemplatePath {
+            path: Some(request.source),
+            ..TemplatePath::default()
+        },
         name: Some(request.name),
         silent: true,
         config: Some(request.settings),

@@ -4,14 +4,23 @@
 //! - [`checks`]: what `test` runs, one file per group
 //! - the rest: what both use, from generating a project to starting a PostgreSQL server
 
+mod cache;
 mod cargo;
 mod checks;
 mod cli;
 mod commands;
+mod document;
 mod generate;
+mod http;
 mod names;
+mod packages;
+mod postgres;
 mod process;
+mod progress;
 mod repo;
+mod runner;
+mod service;
+mod tools;
 mod tree;
 mod twins;
 

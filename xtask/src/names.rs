@@ -20,18 +20,29 @@ fn refusal(script: &Path, name: &str) -> Result<Option<String>> {
     let engine = Engine::new();
     let judged = engine
         .compile_file(script.to_path_buf())
-        .and_then(|ast| engine.call_fn::<String>(&mut Scope::new(), &ast, "refusal", (name.to_owned(),)))
+        .and_then(|ast| {
+            engine.call_fn::<String>(&mut Scope::new(), &ast, "refusal", (name.to_owned(),))
+        })
         .map_err(|error| anyhow::anyhow!("{}: {error}", script.display()))?;
     Ok(Some(judged).filter(|text| !text.is_empty()))
 }
 
 /// The parts that a comma list names; all of `repo`'s default ones if there is no list.
 pub(crate) fn parts(repo: &Repo, list: Option<&str>) -> Result<Vec<String>> {
-    let Some(list) = list else { return Ok(repo.default_parts()) };
+    let Some(list) = list else {
+        return Ok(repo.default_parts());
+    };
     let known = repo.parts();
-    let chosen: Vec<String> = list.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+    let chosen: Vec<String> = list
+        .split(',')
+        .map(|part| part.trim().to_owned())
+        .filter(|part| !part.is_empty())
+        .collect();
     if let Some(unknown) = chosen.iter().find(|part| !known.contains(part)) {
-        bail!("there is no part \"{unknown}\". Accepted: a comma list of {}; `--parts=` is none.", known.join(", "));
+        bail!(
+            "there is no part \"{unknown}\". Accepted: a comma list of {}; `--parts=` is none.",
+            known.join(", ")
+        );
     }
     Ok(chosen)
 }
@@ -42,12 +53,25 @@ mod tests {
 
     #[track_caller]
     fn refused(name: &str) -> Option<String> {
-        refusal(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../hooks/names.rhai")), name).unwrap()
+        refusal(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../hooks/names.rhai")),
+            name,
+        )
+        .unwrap()
     }
 
     #[test]
     fn names_of_services_are_accepted() {
-        for name in ["my-service", "my_service", "svc2go", "aaa-svc", "zzz_svc", "ab", "my-type", "x".repeat(63).as_str()] {
+        for name in [
+            "my-service",
+            "my_service",
+            "svc2go",
+            "aaa-svc",
+            "zzz_svc",
+            "ab",
+            "my-type",
+            "x".repeat(63).as_str(),
+        ] {
             assert_eq!(refused(name), None, "{name}");
         }
     }
@@ -55,8 +79,28 @@ mod tests {
     #[test]
     fn a_refusal_says_what_is_accepted() {
         for name in [
-            "", "x", "1abc", "-abc", "abc-", "a--b", "my_svc-x", "MyService", "my service", "my.service", "dienst-für-alle", "../up",
-            "fn", "async", "gen", "app", "core", "std", "test", "proc-macro", "deps", "x".repeat(64).as_str(),
+            "",
+            "x",
+            "1abc",
+            "-abc",
+            "abc-",
+            "a--b",
+            "my_svc-x",
+            "MyService",
+            "my service",
+            "my.service",
+            "dienst-für-alle",
+            "../up",
+            "fn",
+            "async",
+            "gen",
+            "app",
+            "core",
+            "std",
+            "test",
+            "proc-macro",
+            "deps",
+            "x".repeat(64).as_str(),
         ] {
             let said = refused(name).unwrap_or_else(|| panic!("{name:?} is accepted"));
             assert!(said.contains("Accepted: lower-case letters"), "{said}");

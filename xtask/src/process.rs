@@ -45,12 +45,17 @@ impl std::error::Error for TimedOut {}
 
 /// From now on SIGINT, SIGTERM and SIGHUP make every wait fail with [`Interrupted`] instead of killing this process.
 pub(crate) fn watch_for_signals() -> Result<()> {
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst)).context("cannot handle signals")
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst))
+        .context("cannot handle signals")
 }
 
 /// Fails if somebody asked this tool to stop.
 pub(crate) fn check_interrupted() -> Result<()> {
-    if INTERRUPTED.load(Ordering::SeqCst) { Err(Interrupted.into()) } else { Ok(()) }
+    if INTERRUPTED.load(Ordering::SeqCst) {
+        Err(Interrupted.into())
+    } else {
+        Ok(())
+    }
 }
 
 /// Sleeps, unless somebody asks this tool to stop.
@@ -81,8 +86,16 @@ impl Child {
     pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
         check_interrupted()?;
         let program = command.get_program().to_string_lossy().into_owned();
-        let inner = command.process_group(0).spawn().with_context(|| format!("cannot start {program}"))?;
-        Ok(Self { inner, finished: None, stop_signal: Signal::SIGTERM, grace: Duration::from_secs(5) })
+        let inner = command
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {program}"))?;
+        Ok(Self {
+            inner,
+            finished: None,
+            stop_signal: Signal::SIGTERM,
+            grace: Duration::from_secs(5),
+        })
     }
 
     /// Changes how it is stopped.
@@ -109,7 +122,11 @@ impl Child {
     }
 
     /// Waits for its end; past the deadline, or if this tool is asked to stop, it is stopped. `glance` is called all along.
-    pub(crate) fn wait(&mut self, deadline: Instant, mut glance: impl FnMut()) -> Result<ExitStatus> {
+    pub(crate) fn wait(
+        &mut self,
+        deadline: Instant,
+        mut glance: impl FnMut(),
+    ) -> Result<ExitStatus> {
         loop {
             if let Some(status) = self.status()? {
                 return Ok(status);
@@ -171,13 +188,20 @@ mod tests {
     fn a_child_that_takes_too_long_is_stopped_with_all_it_started() {
         let folder = tempfile::tempdir().unwrap();
         let pid_file = folder.path().join("pid");
-        let mut child = shell(&format!("sleep 600 & echo $! > {0}.new; mv {0}.new {0}; wait", pid_file.display()));
+        let mut child = shell(&format!(
+            "sleep 600 & echo $! > {0}.new; mv {0}.new {0}; wait",
+            pid_file.display()
+        ));
         while !pid_file.exists() {
             sleep(GLANCE);
         }
         let error = child.wait(Instant::now(), || {}).unwrap_err();
         assert!(error.is::<TimedOut>(), "{error}");
-        let sleeper: i32 = std::fs::read_to_string(pid_file).unwrap().trim().parse().unwrap();
+        let sleeper: i32 = std::fs::read_to_string(pid_file)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
         // The orphan is reaped by init in its own time: a zombie has been stopped, too.
         let state = std::fs::read_to_string(format!("/proc/{sleeper}/stat")).unwrap_or_default();
         assert!(state.is_empty() || state.contains(") Z "), "{state}");
@@ -185,14 +209,17 @@ mod tests {
 
     #[test]
     fn a_child_that_ignores_the_request_to_stop_is_killed() {
-        let mut child = shell("trap '' TERM; while :; do sleep 1; done").stopped_by(Signal::SIGTERM, Duration::from_millis(200));
+        let mut child = shell("trap '' TERM; while :; do sleep 1; done")
+            .stopped_by(Signal::SIGTERM, Duration::from_millis(200));
         let status = child.stop().unwrap();
         assert!(!status.success());
     }
 
     #[test]
     fn waiting_returns_how_the_child_ended() {
-        let status = shell("exit 3").wait(Instant::now() + Duration::from_mins(1), || {}).unwrap();
+        let status = shell("exit 3")
+            .wait(Instant::now() + Duration::from_mins(1), || {})
+            .unwrap();
         assert_eq!(status.code(), Some(3));
     }
 }

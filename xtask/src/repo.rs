@@ -17,12 +17,21 @@ impl Repo {
     /// The checkout this tool belongs to.
     pub(crate) fn find() -> Result<Self> {
         // Cargo sets the variable when it runs the tool; what was compiled in is where it was built.
-        let xtask = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
-        let root = Path::new(&xtask).parent().context("xtask/ stands at the root of the file system")?;
+        let xtask = std::env::var("CARGO_MANIFEST_DIR")
+            .unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&xtask)
+            .parent()
+            .context("xtask/ stands at the root of the file system")?;
         let path = root.join("cargo-generate.toml");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let config = text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
-        Ok(Self { root: root.to_path_buf(), config })
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let config = text
+            .parse()
+            .with_context(|| format!("{} is not valid TOML", path.display()))?;
+        Ok(Self {
+            root: root.to_path_buf(),
+            config,
+        })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -47,7 +56,11 @@ impl Repo {
             let entry = entry?;
             if entry.file_type().is_some_and(|kind| kind.is_file()) {
                 let path = entry.path().strip_prefix(&self.root)?;
-                files.insert(path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?.to_owned());
+                files.insert(
+                    path.to_str()
+                        .with_context(|| format!("{} is not UTF-8", path.display()))?
+                        .to_owned(),
+                );
             }
         }
         Ok(files)
@@ -77,7 +90,10 @@ impl Repo {
 
     /// The files that are rendered, by their path in a project.
     pub(crate) fn rendered(&self) -> BTreeSet<String> {
-        self.strings(&["template", "include"]).iter().map(|path| path.trim_start_matches('/').to_owned()).collect()
+        self.strings(&["template", "include"])
+            .iter()
+            .map(|path| path.trim_start_matches('/').to_owned())
+            .collect()
     }
 
     /// For each part, what a project without it leaves out: files and folders, by their path in a project.
@@ -103,9 +119,8 @@ impl Repo {
 
     fn strings(&self, keys: &[&str]) -> Vec<String> {
         let mut table = &self.config;
-        let (last, way) = match keys.split_last() {
-            Some(split) => split,
-            None => return Vec::new(),
+        let Some((last, way)) = keys.split_last() else {
+            return Vec::new();
         };
         for key in way {
             match table.get(*key).and_then(toml::Value::as_table) {
@@ -114,6 +129,10 @@ impl Repo {
             }
         }
         let values = table.get(*last).and_then(toml::Value::as_array);
-        values.into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect()
+        values
+            .into_iter()
+            .flatten()
+            .filter_map(|value| value.as_str().map(str::to_owned))
+            .collect()
     }
 }

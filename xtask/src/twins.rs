@@ -10,7 +10,8 @@ use crate::repo::Repo;
 
 const NAME: &str = "{{project-name}}";
 /// A TOML string on one line, whatever somebody types.
-const DESCRIPTION: &str = r#"{{description | strip_newlines | replace: '\', '\\' | replace: '"', '\"'}}"#;
+const DESCRIPTION: &str =
+    r#"{{description | strip_newlines | replace: '\', '\\' | replace: '"', '\"'}}"#;
 
 /// A twin that is derived from the file beside it.
 pub(crate) struct Twin {
@@ -41,21 +42,35 @@ pub(crate) fn derive(repo: &Repo) -> Result<Vec<Twin>> {
     let with_name = manifest.replacen(&name_line, &format!("name = \"{NAME}\"\n"), 1);
     let description_line = format!("description = \"{description}\"\n");
     if !manifest.contains(&name_line) || !manifest.contains(&description_line) {
-        bail!("template/Cargo.toml: `name` and `description` have to stand on a line of their own, as \"…\"");
+        bail!(
+            "template/Cargo.toml: `name` and `description` have to stand on a line of their own, as \"…\""
+        );
     }
-    let manifest = with_name.replacen(&description_line, &format!("description = \"{DESCRIPTION}\"\n"), 1);
+    let manifest = with_name.replacen(
+        &description_line,
+        &format!("description = \"{DESCRIPTION}\"\n"),
+        1,
+    );
     if lock.matches(&name_line).count() != 1 {
         bail!("template/Cargo.lock: {name} should be there once; run `cargo check` in template/");
     }
     let lock = lock.replacen(&name_line, &format!("name = \"{NAME}\"\n"), 1);
 
-    let twin = |name: &str, content| Twin { path: repo.template().join(format!("{name}.liquid")), content };
+    let twin = |name: &str, content| Twin {
+        path: repo.template().join(format!("{name}.liquid")),
+        content,
+    };
     Ok(vec![twin("Cargo.toml", manifest), twin("Cargo.lock", lock)])
 }
 
 /// A key of `[package]`.
 pub(crate) fn package(manifest: &str, key: &str) -> Result<String> {
     let table: toml::Table = manifest.parse().context("Cargo.toml is not valid TOML")?;
-    let value = table.get("package").and_then(|package| package.get(key)).and_then(toml::Value::as_str);
-    value.map(str::to_owned).with_context(|| format!("Cargo.toml has no package.{key}"))
+    let value = table
+        .get("package")
+        .and_then(|package| package.get(key))
+        .and_then(toml::Value::as_str);
+    value
+        .map(str::to_owned)
+        .with_context(|| format!("Cargo.toml has no package.{key}"))
 }

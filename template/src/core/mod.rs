@@ -22,6 +22,9 @@ pub mod clock;
 /// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
 pub mod database;
 
+/// The log: its format, its filter, and panics.
+pub mod telemetry;
+
 /// Settings: sections, where their values come from, and what is wrong with them.
 pub mod config;
 

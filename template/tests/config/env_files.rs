@@ -63,19 +63,53 @@ fn a_line_that_is_none_is_refused_without_showing_it() {
     );
     let error = files.error();
     assert!(!error.contains("the-second-line"));
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r"
+    error: a line without `=`
+      --> env_files/.env:2
+       = a line is KEY=value to its end, a # comment, or empty
+
+    error: `export` before LOG_LEVEL: this is no shell script
+      --> env_files/.env:3
+       = a line is KEY=value to its end, a # comment, or empty
+
+    error: a key that is not made of letters, digits and _
+      --> env_files/.env:4
+       = a line is KEY=value to its end, a # comment, or empty
+
+    error: a key that is not made of letters, digits and _
+      --> env_files/.env:5
+       = a line is KEY=value to its end, a # comment, or empty
+
+    4 problems; nothing was started. `config explain` shows where each value comes from.
+    ");
 }
 
 #[test]
 fn a_key_twice_in_one_file_is_refused() {
     let files = Files::new().env_file(".env", "LOG_LEVEL=info\n\nLOG_LEVEL=warn\n");
-    insta::assert_snapshot!(files.error(), @"");
+    insta::assert_snapshot!(files.error(), @r"
+    error: LOG_LEVEL is set twice in env_files/.env
+      --> env_files/.env:3
+       = it is also set at env_files/.env:1
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
 }
 
 #[test]
 fn keys_that_decide_which_files_are_read_cannot_stand_in_them() {
     let files = Files::new().env_file(".env", "APP_ENV=prod\nRUST_LOG=debug\n");
-    insta::assert_snapshot!(files.error(), @"");
+    insta::assert_snapshot!(files.error(), @r"
+    error: APP_ENV is read from the environment of the process only
+      --> env_files/.env:1
+       = it decides which files are read
+
+    error: RUST_LOG is read from the environment of the process only
+      --> env_files/.env:2
+       = LOG_LEVEL means the same and can stand in a file
+
+    2 problems; nothing was started. `config explain` shows where each value comes from.
+    ");
 }
 
 #[test]
@@ -88,5 +122,10 @@ fn a_secret_in_an_env_file_is_warned_of_outside_local() {
         );
     let warnings = files.warnings();
     assert!(!warnings.contains("hunter2"));
-    insta::assert_snapshot!(warnings, @"");
+    insta::assert_snapshot!(warnings, @r"
+    warning: DATABASE_URL is a secret, and stands in an env file
+      --> env_files/.env.dev:1
+       = env files are for everybody who may read the repository
+       = put it into secrets/DATABASE_URL, or set DATABASE_URL
+    ");
 }

@@ -8,3 +8,6 @@ mod precedence;
 mod secrets;
 mod sections;
 mod shipped;
+
+#[path = "../support/files.rs"]
+mod project;

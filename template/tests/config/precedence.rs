@@ -47,7 +47,12 @@ fn an_empty_value_unsets_an_optional_key_that_a_lower_layer_sets() {
 
 #[test]
 fn an_environment_that_is_no_environment_lists_those_there_are() {
-    insta::assert_snapshot!(Files::new().variable("APP_ENV", "production").error(), @"");
+    insta::assert_snapshot!(Files::new().variable("APP_ENV", "production").error(), @r"
+    error: APP_ENV is `production`; it must be one of local, dev, uat, prod
+      --> environment
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
 }
 
 #[test]
@@ -63,7 +68,15 @@ fn a_directory_that_was_named_must_exist() {
     let files = Files::new()
         .variable("APP_CONFIG_DIR", "/nowhere/env_files")
         .variable("APP_SECRETS_DIR", "/nowhere/secrets");
-    insta::assert_snapshot!(files.error(), @"");
+    insta::assert_snapshot!(files.error(), @r"
+    error: APP_CONFIG_DIR is `/nowhere/env_files`, which is no directory
+      --> environment
+
+    error: APP_SECRETS_DIR is `/nowhere/secrets`, which is no directory
+      --> environment
+
+    2 problems; nothing was started. `config explain` shows where each value comes from.
+    ");
 }
 
 #[test]

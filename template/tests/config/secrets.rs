@@ -54,7 +54,12 @@ fn one_newline_at_the_end_of_a_secret_file_is_dropped(#[case] text: &str, #[case
 fn a_secret_file_that_is_no_text_is_refused() {
     let files = Files::new();
     fs::write(files.secrets_dir().join("DATABASE_PASSWORD"), [0xff, 0xfe]).unwrap();
-    assert_snapshot!(files.error(), @"");
+    assert_snapshot!(files.error(), @r"
+    error: DATABASE_PASSWORD is no UTF-8 text
+      --> secrets/DATABASE_PASSWORD
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
 }
 
 #[rstest]
@@ -109,9 +114,28 @@ fn of_a_url_the_password_is_judged(#[case] url: &str, #[case] refused: bool) {
 #[test]
 fn the_advice_depends_on_where_the_secret_was_found() {
     let prod = || Files::of(AppEnv::Prod);
-    assert_snapshot!(prod().secret("DATABASE_PASSWORD", "changeme\n").error(), @"");
-    assert_snapshot!(prod().env_file(".env.prod", "DATABASE_PASSWORD=changeme").error(), @"");
-    assert_snapshot!(prod().variable("DATABASE_PASSWORD", "hunter2").error(), @"");
+    assert_snapshot!(prod().secret("DATABASE_PASSWORD", "changeme\n").error(), @r"
+    error: DATABASE_PASSWORD is a placeholder, which APP_ENV=prod refuses
+      --> secrets/DATABASE_PASSWORD
+       = put the real one there, or set DATABASE_PASSWORD
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+    assert_snapshot!(prod().env_file(".env.prod", "DATABASE_PASSWORD=changeme").error(), @r"
+    error: DATABASE_PASSWORD is a placeholder, which APP_ENV=prod refuses
+      --> env_files/.env.prod:1
+       = take it out of the file; put the real one into secrets/DATABASE_PASSWORD, or set DATABASE_PASSWORD
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+    assert_snapshot!(prod().variable("DATABASE_PASSWORD", "hunter2").error(), @r"
+    error: DATABASE_PASSWORD could be guessed, which APP_ENV=prod refuses
+      --> environment
+       = one that can't has 12 characters or more, and not the same few again and again
+       = set the real one, or put it into secrets/DATABASE_PASSWORD and unset this one
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use app::core::config::{AppEnv, Config, GeneratedFile, Sources, example, pages};
 use rstest::rstest;
 
-use crate::support;
+use crate::project::project_file;
 
 #[rstest]
 #[case(AppEnv::Local)]
@@ -16,7 +16,7 @@ fn the_files_of_every_environment_load_once_the_database_is_given(#[case] env: A
     let sources = Sources::of_environment([
         (
             "APP_CONFIG_DIR",
-            support::path("env_files").display().to_string(),
+            project_file("env_files").display().to_string(),
         ),
         ("DATABASE_URL", "postgres://app@db/app".to_owned()),
     ]);
@@ -37,12 +37,12 @@ fn assert_current(path: PathBuf, expected: &GeneratedFile) {
 
 #[test]
 fn the_example_of_all_keys_is_current() {
-    assert_current(support::path("env_files"), &example().unwrap());
+    assert_current(project_file("env_files"), &example().unwrap());
 }
 
 #[test]
 fn the_reference_is_current_and_has_no_page_of_a_section_that_is_gone() {
-    let directory = support::path("docs/reference/configuration");
+    let directory = project_file("docs/reference/configuration");
     let pages = pages().unwrap();
     for page in &pages {
         assert_current(directory.clone(), page);

@@ -13,7 +13,8 @@ use crate::twins;
 pub(crate) fn run() -> Result<ExitCode> {
     let repo = Repo::find()?;
     for folder in [repo.template(), repo.root().join("xtask")] {
-        let status = Child::spawn(&mut cargo(&folder, ["fmt"]))?.wait(Instant::now() + Duration::from_mins(2), || {})?;
+        let status = Child::spawn(&mut cargo(&folder, ["fmt"]))?
+            .wait(Instant::now() + Duration::from_mins(2), || {})?;
         if !status.success() {
             return Ok(ExitCode::FAILURE);
         }
@@ -21,7 +22,13 @@ pub(crate) fn run() -> Result<ExitCode> {
     for twin in twins::derive(&repo)? {
         if !twin.is_current() {
             std::fs::write(&twin.path, &twin.content)?;
-            println!("wrote {}", twin.path.strip_prefix(repo.root()).unwrap_or(&twin.path).display());
+            println!(
+                "wrote {}",
+                twin.path
+                    .strip_prefix(repo.root())
+                    .unwrap_or(&twin.path)
+                    .display()
+            );
         }
     }
     Ok(ExitCode::SUCCESS)

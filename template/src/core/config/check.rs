@@ -1,4 +1,4 @@
-use super::{field::SectionFields, report::Report};
+use super::{field::SectionFields, read::is_service_link, report::Report};
 
 /// What a section's rules see, and where they report to.
 pub struct Checks<'a, 'r> {
@@ -7,11 +7,11 @@ pub struct Checks<'a, 'r> {
 }
 
 impl Checks<'_, '_> {
-    /// Whether anything but a default sets the field; nothing sets it if the value is empty.
+    /// Whether anything but a default sets the field. An empty value doesn't, nor does what Kubernetes wrote there for a Service.
     #[must_use]
     pub fn is_set(&self, field: &str) -> bool {
         let setting = self.report.setting(&self.key(field));
-        setting.is_some_and(|setting| !setting.value.is_empty())
+        setting.is_some_and(|setting| !setting.value.is_empty() && !is_service_link(&setting.value))
     }
 
     /// The key of a field, such as `DATABASE_POOL_MAX_SIZE`.

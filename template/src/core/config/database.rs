@@ -223,7 +223,7 @@ impl Section for DatabaseConfig {
                         .join(", ");
                     checks.refuse(
                         needed,
-                        &format!("is not set, but {others} is"),
+                        &format!("must be set beside {others}"),
                         &[HOW_TO_SET],
                     );
                 }
