@@ -19,14 +19,14 @@ pub mod request_id;
 /// The current time, from a clock that tests can replace.
 pub mod clock;
 
-/// The pool of database connections, transactions, migrations, and what can go wrong with data.
+/// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
 pub mod database;
+
+/// The log: its format, its filter, and panics.
+pub mod telemetry;
 
 /// Settings: sections, where their values come from, and what is wrong with them.
 pub mod config;
 
 /// The ground: sorted, checked iteration over what files have registered.
 pub mod registry;
-
-/// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
-pub mod database;

@@ -7,4 +7,5 @@ mod support;
 
 mod toys;
 
+mod repositories;
 mod statements;

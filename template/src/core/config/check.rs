@@ -11,9 +11,7 @@ impl Checks<'_, '_> {
     #[must_use]
     pub fn is_set(&self, field: &str) -> bool {
         let setting = self.report.setting(&self.key(field));
-        setting.is_some_and(|setting| {
-            !setting.value.is_empty() && !is_service_link(&setting.value)
-        })
+        setting.is_some_and(|setting| !setting.value.is_empty() && !is_service_link(&setting.value))
     }
 
     /// The key of a field, such as `DATABASE_POOL_MAX_SIZE`.

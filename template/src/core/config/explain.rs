@@ -17,6 +17,7 @@ pub struct Explanation {
 
 const HEADINGS: [&str; 4] = ["KEY", "VALUE", "FROM", "SHADOWS"];
 const NONE: &str = "-";
+const EMPTY: &str = "(empty)";
 const REDACTED: &str = "[redacted]";
 
 impl Explanation {
@@ -73,7 +74,10 @@ fn row(field: &Field, settings: &[Setting], env: AppEnv) -> [String; 4] {
         None => (NONE.to_owned(), NONE.to_owned()),
     };
     let shadowed: Vec<String> = settings
-        .map(|setting| format!("{} ({})", setting.source, shown(field, setting)))
+        .map(|setting| match shown(field, setting).as_str() {
+            EMPTY => format!("{} {EMPTY}", setting.source),
+            value => format!("{} ({value})", setting.source),
+        })
         .collect();
     let shadows = if shadowed.is_empty() {
         NONE.to_owned()
@@ -85,7 +89,7 @@ fn row(field: &Field, settings: &[Setting], env: AppEnv) -> [String; 4] {
 
 fn shown(field: &Field, setting: &Setting) -> String {
     if setting.value.is_empty() {
-        "(empty)".to_owned()
+        EMPTY.to_owned()
     } else if field.is_secret() && setting.source != Source::Default {
         REDACTED.to_owned()
     } else {

@@ -63,6 +63,21 @@ impl Problem {
         &self.message
     }
 
+    /// All of it but the line in question, for a log.
+    #[must_use]
+    pub fn one_line(&self) -> String {
+        let place = self
+            .place
+            .as_ref()
+            .map_or(String::new(), |place| format!(" ({place})"));
+        let remark = self.excerpt.iter().map(|excerpt| &excerpt.remark);
+        let said: String = remark
+            .chain(&self.notes)
+            .map(|note| format!("; {note}"))
+            .collect();
+        format!("{}{place}{said}", self.message)
+    }
+
     /// Its text under this headline, such as `error` or `warning`.
     #[must_use]
     pub fn titled(&self, title: &str) -> String {

@@ -68,7 +68,7 @@ fn page(section: &SectionFields) -> GeneratedFile {
         "# `{}`\n\n<!-- Written by `cargo run -- config example --write` from {}. -->\n\n{}\n\n\
          | key | meaning | accepts | default |\n|---|---|---|---|\n",
         section.entry.prefix,
-        section.entry.origin.file,
+        section.entry.origin.short_file(),
         unwrapped(&section.doc),
     );
     for field in &section.fields {

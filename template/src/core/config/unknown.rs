@@ -1,11 +1,11 @@
 //! Keys that no section has: a mistake in a file of ours, noise or a mistake elsewhere.
 
 use super::{
-    Problem, Source,
+    AppEnv, Problem, Source,
     field::{Field, Kind, SectionFields},
     read::{is_service_link, service_of},
     report::Report,
-    sources::{BOOTSTRAP, RUST_LOG, Setting},
+    sources::{BOOTSTRAP, RUST_LOG, Setting, Settings},
 };
 
 pub(super) fn report(sections: &[SectionFields], report: &mut Report<'_>) {
@@ -14,62 +14,58 @@ pub(super) fn report(sections: &[SectionFields], report: &mut Report<'_>) {
         .flat_map(|section| &section.fields)
         .collect();
     let mut service_links = Vec::new();
-    for (key, settings) in report.settings {
+    for (key, setting) in in_order(report.settings) {
         if fields.iter().any(|field| field.key == *key) {
             continue;
         }
-        let bootstrap = BOOTSTRAP.contains(&key.as_str()) || key == RUST_LOG;
+        let misplaced = BOOTSTRAP.contains(&key) || key == RUST_LOG;
         let has_known_prefix = sections
             .iter()
             .any(|section| key.starts_with(section.entry.prefix));
-        for setting in settings {
-            let unknown = || unknown(key, setting, &fields, report);
-            match setting.source {
-                Source::EnvFile { .. } if bootstrap => {
-                    report.problems.push(misplaced(key, &setting.source))
-                }
-                Source::EnvFile { .. } => {
-                    let problem = unknown();
-                    report.problems.push(problem);
-                }
-                Source::SecretFile(_) if bootstrap => {
-                    report.warnings.push(misplaced(key, &setting.source))
-                }
-                Source::SecretFile(_) => {
-                    let warning = unknown();
-                    report.warnings.push(warning);
-                }
-                Source::Environment if has_known_prefix && is_link(key, &setting.value) => {
-                    service_links.push(key.as_str());
-                }
-                Source::Environment if has_known_prefix => {
-                    let warning = unknown();
-                    report.warnings.push(warning);
-                }
-                Source::Environment | Source::Default => {}
-            }
+        let env = report.env;
+        let found = || match misplaced {
+            true => misplaced_key(key, &setting.source),
+            false => unknown(key, setting, &fields, env),
+        };
+        match &setting.source {
+            Source::EnvFile { .. } => report.problems.push(found()),
+            Source::SecretFile(_) => report.warnings.push(found()),
+            Source::Environment if !has_known_prefix => {}
+            Source::Environment if is_link(key, &setting.value) => service_links.push(key),
+            Source::Environment => report.warnings.push(found()),
+            Source::Default => {}
         }
     }
     warn_of_links(&service_links, report);
 }
 
-fn unknown(key: &str, setting: &Setting, fields: &[&Field], report: &Report<'_>) -> Problem {
+/// All settings: those of a file by line, as one would go through it.
+fn in_order(settings: &Settings) -> Vec<(&str, &Setting)> {
+    let mut all: Vec<_> = settings
+        .iter()
+        .flat_map(|(key, settings)| settings.iter().map(move |setting| (key.as_str(), setting)))
+        .collect();
+    all.sort_by_key(|(_, setting)| match &setting.source {
+        Source::EnvFile { path, line } => (path.as_str(), *line),
+        _ => ("", 0),
+    });
+    all
+}
+
+fn unknown(key: &str, setting: &Setting, fields: &[&Field], env: AppEnv) -> Problem {
     let problem = Problem::new(format!("unknown key {key}")).at(&setting.source);
-    let Some((nearest, distance)) = nearest(key, fields) else {
+    let Some(nearest) = nearest(key, fields) else {
         return problem.note("`config explain` lists all keys");
     };
-    let hint = format!(
-        "did you mean {}? ({})",
-        nearest.key,
-        nearest.hint(report.env)
-    );
-    // A mistyped key may hold a secret. What is a number and stands at all but the name of a key for numbers holds none.
+    let hint = format!("did you mean {}? ({})", nearest.key, nearest.hint(env));
+    // A mistyped key may hold a secret. Not so a number whose key differs from that of a number by underscores only.
+    let letters = |key: &str| key.replace('_', "").to_ascii_uppercase();
     let harmless = match nearest.kind {
-        Kind::Integer(..) => setting.value.len() <= 10 && setting.value.parse::<u64>().is_ok(),
+        Kind::Integer(..) => setting.value.parse::<u64>().is_ok(),
         Kind::Bool => setting.value.parse::<bool>().is_ok(),
         _ => false,
     };
-    let value = if harmless && distance <= 2 {
+    let value = if harmless && letters(key) == letters(&nearest.key) {
         &setting.value
     } else {
         "…"
@@ -79,8 +75,8 @@ fn unknown(key: &str, setting: &Setting, fields: &[&Field], report: &Report<'_>)
     problem.showing(line, 0..length, hint)
 }
 
-/// The real key that looks most like this one, and in how many places it differs.
-fn nearest<'f>(key: &str, fields: &[&'f Field]) -> Option<(&'f Field, usize)> {
+/// The real key that looks most like this one.
+fn nearest<'f>(key: &str, fields: &[&'f Field]) -> Option<&'f Field> {
     let key = key.to_ascii_uppercase();
     let similarity = |field: &Field| {
         // Somebody may have left out the prefix. The whole key counts more.
@@ -89,10 +85,10 @@ fn nearest<'f>(key: &str, fields: &[&'f Field]) -> Option<(&'f Field, usize)> {
     };
     let scored = fields.iter().map(|field| (similarity(field), *field));
     let (score, field) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (score >= 0.6).then(|| (field, strsim::damerau_levenshtein(&key, &field.key)))
+    (score >= 0.6).then_some(field)
 }
 
-fn misplaced(key: &str, source: &Source) -> Problem {
+fn misplaced_key(key: &str, source: &Source) -> Problem {
     let problem = Problem::new(format!(
         "{key} is read from the environment of the process only"
     ))

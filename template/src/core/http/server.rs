@@ -280,7 +280,7 @@ impl Port {
 }
 
 /// The signals that ask the service to stop: SIGTERM (Kubernetes) and SIGINT (Ctrl-C).
-struct Signals {
+pub struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -288,8 +288,13 @@ struct Signals {
 }
 
 impl Signals {
+    /// From now on these signals don't end the process.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
     #[cfg(unix)]
-    fn listen() -> io::Result<Self> {
+    pub fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -297,8 +302,9 @@ impl Signals {
         })
     }
 
+    /// Waits for the next one.
     #[cfg(unix)]
-    async fn next(&mut self) {
+    pub async fn next(&mut self) {
         tokio::select! {
             Some(()) = self.terminate.recv() => {}
             Some(()) = self.interrupt.recv() => {}
@@ -306,14 +312,20 @@ impl Signals {
         }
     }
 
+    /// From now on Ctrl-C doesn't end the process.
+    ///
+    /// # Errors
+    ///
+    /// None, other than on Unix.
     #[cfg(not(unix))]
     #[expect(clippy::unnecessary_wraps, reason = "as on Unix, where it can fail")]
-    fn listen() -> io::Result<Self> {
+    pub fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
+    /// Waits for the next one.
     #[cfg(not(unix))]
-    async fn next(&mut self) {
+    pub async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             pending::<()>().await;
         }

@@ -223,10 +223,14 @@ impl Sources {
     }
 }
 
-/// A path as it is shown: from the working directory if it is below.
+/// A path as it is shown: from the working directory, if that is not far.
 fn shown(path: &Path) -> String {
-    let below = env::current_dir()
-        .ok()
-        .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
-    below.as_deref().unwrap_or(path).display().to_string()
+    let from_here = env::current_dir().ok().and_then(|here| {
+        let below = path.strip_prefix(&here).map(Path::to_owned);
+        let beside = || Some(Path::new("..").join(path.strip_prefix(here.parent()?).ok()?));
+        // From the root of the file system everything would be not far.
+        let beside = || beside().filter(|_| here.components().count() > 2);
+        below.ok().or_else(beside)
+    });
+    from_here.as_deref().unwrap_or(path).display().to_string()
 }

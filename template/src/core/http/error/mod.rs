@@ -24,8 +24,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use self::code::ProblemCode;
-pub(super) use self::problem::PROBLEM_JSON;
-pub use self::problem::{FieldError, Problem, ProblemKind};
+pub use self::problem::{FieldError, Problem};
+pub(super) use self::problem::{PROBLEM_JSON, ProblemKind};
 
 /// What services and handlers return.
 pub type Result<T, E = AppError> = std::result::Result<T, E>;

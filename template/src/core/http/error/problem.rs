@@ -174,7 +174,7 @@ impl From<AppError> for Failure {
 
 /// What `/problems` says about one kind.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct ProblemKind {
+pub(in crate::core::http) struct ProblemKind {
     /// The kind of problem as a word for programs.
     pub code: ProblemCode,
     /// The kind of problem in a few words.
