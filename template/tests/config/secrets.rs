@@ -140,7 +140,8 @@ fn the_advice_depends_on_where_the_secret_was_found() {
 
 #[test]
 fn local_takes_any_secret() {
-    Config::for_tests([URL, ("DATABASE_PASSWORD", "changeme")]);
+    let config = Config::for_tests([URL, ("DATABASE_PASSWORD", "changeme")]);
+    assert_eq!(password(&config), "changeme");
 }
 
 #[test]

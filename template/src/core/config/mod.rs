@@ -94,10 +94,8 @@ impl Config {
     ///
     /// Everything that is wrong, with its source.
     pub fn from_sources(sources: &Sources) -> Result<Self, ConfigError> {
-        let failed = |problem| ConfigError::new(vec![problem]);
-        let env = sources.env().map_err(failed)?;
-        let fields =
-            SectionFields::all().map_err(|error| failed(Problem::new(error.to_string())))?;
+        let env = sources.env()?;
+        let fields = SectionFields::all()?;
 
         let (settings, problems) = sources.settings(env);
         let mut report = Report::new(env, &settings, sources.secrets_dir());

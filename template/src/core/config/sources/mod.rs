@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{AppEnv, Problem};
+use super::{AppEnv, ConfigError, Problem};
 
 mod env_file;
 mod secrets_dir;
@@ -181,12 +181,13 @@ impl Sources {
         self.process.get(key).map(String::as_str)
     }
 
-    pub(super) fn env(&self) -> Result<AppEnv, Problem> {
+    pub(super) fn env(&self) -> Result<AppEnv, ConfigError> {
         match (self.env, self.variable(APP_ENV)) {
             (Some(env), _) => Ok(env),
             (None, None | Some("")) => Ok(AppEnv::default()),
             (None, Some(text)) => text.parse().map_err(|error| {
-                Problem::new(format!("{APP_ENV} {error}")).at(&Source::Environment)
+                let problem = Problem::new(format!("{APP_ENV} {error}"));
+                ConfigError::new(vec![problem.at(&Source::Environment)])
             }),
         }
     }
