@@ -86,9 +86,9 @@ async fn patch_order(
     app: AppState,
     path: ValidPath<OrderPath>,
     if_match: IfMatch,
-    ValidJson(patch): ValidJson<OrderPatch>,
+    ValidJson(changes): ValidJson<OrderPatch>,
 ) -> Result<Tagged<OrderOut>> {
-    let order = orders::change_order(&app, path.id, patch, if_match.versions()).await?;
+    let order = orders::change_order(&app, path.id, changes, if_match.versions()).await?;
     Ok(Tagged::from(order))
 }
 

@@ -99,9 +99,9 @@ async fn patch_product(
     app: AppState,
     path: ValidPath<ProductPath>,
     if_match: IfMatch,
-    ValidJson(patch): ValidJson<ProductPatch>,
+    ValidJson(changes): ValidJson<ProductPatch>,
 ) -> Result<Tagged<ProductOut>> {
-    let changes = patch.into_changes(app.clock.now());
+    let changes = changes.into_changes(app.clock.now());
     let product = ProductRepository::new(&app.database)
         .update(path.id, changes, if_match.versions())
         .await?;

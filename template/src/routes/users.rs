@@ -99,9 +99,9 @@ async fn patch_user(
     app: AppState,
     path: ValidPath<UserPath>,
     if_match: IfMatch,
-    ValidJson(patch): ValidJson<UserPatch>,
+    ValidJson(changes): ValidJson<UserPatch>,
 ) -> Result<Tagged<UserOut>> {
-    let changes = patch.into_changes(app.clock.now());
+    let changes = changes.into_changes(app.clock.now());
     let user = UserRepository::new(&app.database)
         .update(path.id, changes, if_match.versions())
         .await?;

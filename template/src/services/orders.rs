@@ -89,12 +89,11 @@ async fn prices_of(tx: &Transaction, order: &OrderIn) -> Result<Vec<Price>> {
     let mut errors = Vec::new();
     let mut found = Vec::with_capacity(order.lines.len());
     for (index, line) in order.lines.iter().enumerate() {
-        match prices.get(&line.product_id) {
-            Some(price) => found.push(*price),
-            None => {
-                let pointer = format!("#/lines/{index}/product_id");
-                errors.push(FieldError::pointer(pointer, "is the id of no product"));
-            }
+        if let Some(price) = prices.get(&line.product_id) {
+            found.push(*price);
+        } else {
+            let pointer = format!("#/lines/{index}/product_id");
+            errors.push(FieldError::pointer(pointer, "is the id of no product"));
         }
     }
     if errors.is_empty() {
