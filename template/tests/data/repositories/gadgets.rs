@@ -62,7 +62,8 @@ impl<C: ConnectionTrait> BaseRepository for GadgetRepository<'_, C> {
 }
 
 fn made_at(number: u32) -> DateTimeUtc {
-    DateTimeUtc::from_timestamp_micros(1_767_225_600_000_000 + i64::from(number % 7) * 1_500).unwrap()
+    DateTimeUtc::from_timestamp_micros(1_767_225_600_000_000 + i64::from(number % 7) * 1_500)
+        .unwrap()
 }
 
 impl Sample for Entity {
@@ -99,7 +100,9 @@ impl Sample for Entity {
     }
 
     fn filters((): &()) -> Vec<(GadgetFilter, fn(&Row<Self>) -> bool)> {
-        let third = GadgetFilter { label: Some("gadget 3".to_owned()) };
+        let third = GadgetFilter {
+            label: Some("gadget 3".to_owned()),
+        };
         vec![(third, |gadget| gadget.label == "gadget 3")]
     }
 }

@@ -14,7 +14,9 @@ use app::core::database::keyset::{Listed, PageRequest, Sort};
 use app::core::database::{Database, Transaction};
 use app::models::base::Record;
 use app::repositories::base::BaseRepository;
-use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, EntityTrait, Iterable, ModelTrait, StreamTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ConnectionTrait, EntityTrait, Iterable, ModelTrait, StreamTrait,
+};
 use uuid::Uuid;
 
 pub(crate) use lists::{changing_pages, pages, streams};
@@ -38,9 +40,7 @@ impl Connection for Database {}
 impl Connection for Transaction {}
 
 /// Rows to test an entity's repository with.
-pub(crate) trait Sample:
-    Record<Model: PartialEq> + Listed + Send + 'static
-{
+pub(crate) trait Sample: Record<Model: PartialEq> + Listed + Send + 'static {
     /// What the rows refer to.
     type World: Send + Sync;
 
@@ -68,7 +68,10 @@ pub(crate) fn id_of<E: Sample>(row: &Row<E>) -> Uuid {
 
 /// The id that a new row will have.
 pub(crate) fn new_id<E: Sample>(row: &Changes<E>) -> Uuid {
-    row.get(E::ID).into_value().expect("a sample has an id").unwrap()
+    row.get(E::ID)
+        .into_value()
+        .expect("a sample has an id")
+        .unwrap()
 }
 
 /// What a row is after a change: the values that are set, and the next version.
@@ -96,11 +99,18 @@ pub(crate) async fn fill<E: Sample, C: Connection>(
 ) -> BTreeMap<Uuid, Row<E>> {
     let rows = (0..rows).map(|number| E::row(world, number)).collect();
     let created = E::repository(connection).create_many(rows).await.unwrap();
-    created.into_iter().map(|row| (id_of::<E>(&row), row)).collect()
+    created
+        .into_iter()
+        .map(|row| (id_of::<E>(&row), row))
+        .collect()
 }
 
 /// All rows of a list, on one page.
-pub(crate) async fn all<E: Sample, C: Connection>(connection: &C, sort: Sort<E>, filter: FilterOf<E>) -> Vec<Row<E>> {
+pub(crate) async fn all<E: Sample, C: Connection>(
+    connection: &C,
+    sort: Sort<E>,
+    filter: FilterOf<E>,
+) -> Vec<Row<E>> {
     let request = PageRequest::first(100_000, sort, filter);
     let page = E::repository(connection).list(&request).await.unwrap();
     assert_eq!(page.next, None, "all rows are on this page");

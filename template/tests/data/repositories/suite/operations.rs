@@ -35,7 +35,13 @@ enum Expected {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let expected = || prop_oneof![Just(Expected::Any), Just(Expected::Current), Just(Expected::Stale)];
+    let expected = || {
+        prop_oneof![
+            Just(Expected::Any),
+            Just(Expected::Current),
+            Just(Expected::Stale)
+        ]
+    };
     prop_oneof![
         3 => Just(Operation::Create),
         1 => (0..5_usize).prop_map(Operation::CreateMany),
@@ -49,7 +55,11 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 /// Sequences of operations, compared with a map.
 pub(crate) async fn operations<E: Sample, C: Connection>(connection: &C, world: &E::World) {
-    let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    };
     // proptest is not asynchronous; the thread is given to it for as long as it takes
     tokio::task::block_in_place(|| {
         let numbers = AtomicU32::new(0);
@@ -95,14 +105,19 @@ async fn compare<E: Sample, C: Connection>(
             }
             Operation::Get(at) => {
                 let id = ever[at % ever.len()];
-                prop_assert_eq!(repository.find_by_id(id).await.unwrap(), rows.get(&id).cloned());
+                prop_assert_eq!(
+                    repository.find_by_id(id).await.unwrap(),
+                    rows.get(&id).cloned()
+                );
                 prop_assert_eq!(repository.exists(id).await.unwrap(), rows.contains_key(&id));
             }
             Operation::Update(at, expected) => {
                 let id = ever[at % ever.len()];
                 let change = E::change(world, number());
                 let versions = expected.versions::<E>(rows.get(&id));
-                let outcome = repository.update(id, change.clone(), versions.as_deref()).await;
+                let outcome = repository
+                    .update(id, change.clone(), versions.as_deref())
+                    .await;
                 match (rows.get(&id), expected) {
                     (None, _) => prop_assert!(is_missing(&outcome)),
                     (Some(_), Expected::Stale) => {

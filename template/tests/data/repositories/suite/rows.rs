@@ -15,7 +15,10 @@ pub(crate) async fn reads<E: Sample, C: Connection>(connection: &C, world: &E::W
     let created = repository.create(row).await.unwrap();
     assert_eq!(version_of::<E>(&created), 1);
 
-    assert_eq!(repository.find_by_id(id).await.unwrap(), Some(created.clone()));
+    assert_eq!(
+        repository.find_by_id(id).await.unwrap(),
+        Some(created.clone())
+    );
     assert_eq!(repository.get(id).await.unwrap(), created);
     assert!(repository.exists(id).await.unwrap());
 
@@ -23,7 +26,10 @@ pub(crate) async fn reads<E: Sample, C: Connection>(connection: &C, world: &E::W
     assert_eq!(repository.find_by_id(unknown).await.unwrap(), None);
     assert!(!repository.exists(unknown).await.unwrap());
     let error = repository.get(unknown).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("{} {unknown} does not exist", E::NAME));
+    assert_eq!(
+        error.to_string(),
+        format!("{} {unknown} does not exist", E::NAME)
+    );
     assert!(matches!(error, DataError::NotFound { .. }));
 }
 
@@ -38,20 +44,47 @@ pub(crate) async fn updates<E: Sample, C: Connection>(connection: &C, world: &E:
     assert_eq!(second, changed::<E>(&created, &change()));
     assert_eq!(version_of::<E>(&second), 2);
 
-    let stale = repository.update(id, E::change(world, 3), Some(&[1])).await.unwrap_err();
+    let stale = repository
+        .update(id, E::change(world, 3), Some(&[1]))
+        .await
+        .unwrap_err();
     assert!(matches!(stale, DataError::StaleVersion { .. }), "{stale}");
-    let stale = repository.update(id, E::change(world, 3), Some(&[])).await.unwrap_err();
+    let stale = repository
+        .update(id, E::change(world, 3), Some(&[]))
+        .await
+        .unwrap_err();
     assert!(matches!(stale, DataError::StaleVersion { .. }), "{stale}");
-    assert_eq!(repository.get(id).await.unwrap(), second, "a refused change changes nothing");
+    assert_eq!(
+        repository.get(id).await.unwrap(),
+        second,
+        "a refused change changes nothing"
+    );
 
-    let third = repository.update(id, E::change(world, 3), Some(&[7, 2])).await.unwrap();
-    assert_eq!(version_of::<E>(&third), 3, "one of several versions is enough");
-    let fourth = repository.update(id, E::change(world, 4), None).await.unwrap();
-    assert_eq!(version_of::<E>(&fourth), 4, "without a version the last write wins");
+    let third = repository
+        .update(id, E::change(world, 3), Some(&[7, 2]))
+        .await
+        .unwrap();
+    assert_eq!(
+        version_of::<E>(&third),
+        3,
+        "one of several versions is enough"
+    );
+    let fourth = repository
+        .update(id, E::change(world, 4), None)
+        .await
+        .unwrap();
+    assert_eq!(
+        version_of::<E>(&fourth),
+        4,
+        "without a version the last write wins"
+    );
     assert_eq!(repository.get(id).await.unwrap(), fourth);
 
     for expected in [None, Some(&[1][..])] {
-        let missing = repository.update(Uuid::now_v7(), change(), expected).await.unwrap_err();
+        let missing = repository
+            .update(Uuid::now_v7(), change(), expected)
+            .await
+            .unwrap_err();
         assert!(matches!(missing, DataError::NotFound { .. }), "{missing}");
     }
 }
@@ -59,17 +92,27 @@ pub(crate) async fn updates<E: Sample, C: Connection>(connection: &C, world: &E:
 /// What is deleted is gone; deleting it again is no error; a stale version keeps it.
 pub(crate) async fn deletes<E: Sample, C: Connection>(connection: &C, world: &E::World) {
     let repository = E::repository(connection);
-    let ids: Vec<Uuid> = fill::<E, C>(connection, world, 3).await.into_keys().collect();
+    let ids: Vec<Uuid> = fill::<E, C>(connection, world, 3)
+        .await
+        .into_keys()
+        .collect();
 
     let stale = repository.delete(ids[0], Some(&[2])).await.unwrap_err();
     assert!(matches!(stale, DataError::StaleVersion { .. }), "{stale}");
     assert!(repository.exists(ids[0]).await.unwrap());
 
     assert!(repository.delete(ids[0], Some(&[1])).await.unwrap());
-    assert!(!repository.delete(ids[0], Some(&[1])).await.unwrap(), "it is gone already, whatever its version was");
+    assert!(
+        !repository.delete(ids[0], Some(&[1])).await.unwrap(),
+        "it is gone already, whatever its version was"
+    );
     assert!(repository.delete(ids[1], None).await.unwrap());
     assert!(!repository.delete(ids[1], None).await.unwrap());
-    assert_eq!(repository.count(&FilterOf::<E>::default()).await.unwrap(), 1, "only what was meant is gone");
+    assert_eq!(
+        repository.count(&FilterOf::<E>::default()).await.unwrap(),
+        1,
+        "only what was meant is gone"
+    );
 }
 
 /// More rows than one statement can bind are written all the same; none are no statement at all.
@@ -79,5 +122,8 @@ pub(crate) async fn many_rows<E: Sample, C: Connection>(connection: &C, world: &
     // an entity of five columns or more: its statement takes at most 6400 rows
     let created = fill::<E, C>(connection, world, 6_500).await;
     assert_eq!(created.len(), 6_500);
-    assert_eq!(repository.count(&FilterOf::<E>::default()).await.unwrap(), 6_500);
+    assert_eq!(
+        repository.count(&FilterOf::<E>::default()).await.unwrap(),
+        6_500
+    );
 }
