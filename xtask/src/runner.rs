@@ -131,8 +131,10 @@ impl Context<'_> {
     /// The server for this run's tests.
     pub(crate) fn postgres(&self) -> Result<&Postgres> {
         if self.shared.postgres.get().is_none() {
-            let server =
-                Postgres::provide(&self.log, |command| Ok(self.execute(command)?.success()))?;
+            // It outlives this check, and so does what it has to say.
+            let log = self.log.with_file_name("postgres.log");
+            fs::write(&log, "")?;
+            let server = Postgres::provide(&log, |command| Ok(self.execute(command)?.success()))?;
             say(&format!("        using {}", server.describe()));
             let _ = self.shared.postgres.set(server);
         }
@@ -427,10 +429,15 @@ fn describe(command: &Command, root: &Path) -> String {
     format!("{database}{program} {}{folder}", arguments.join(" "))
 }
 
-/// The first place that a compiler, a formatter or a test complains about.
+/// The first place that a compiler, a formatter or a test complains about; errors before warnings.
 pub(crate) fn place_in(output: &str) -> Option<String> {
     let mut test = None;
+    let mut warned_at = None;
+    let mut is_error = false;
     for line in output.lines() {
+        if line.starts_with("error") || line.starts_with("warning") {
+            is_error = line.starts_with("error");
+        }
         let line = line.trim();
         if let Some(name) = line
             .strip_prefix("---- ")
@@ -444,13 +451,16 @@ pub(crate) fn place_in(output: &str) -> Option<String> {
                 test.map_or_else(|| place.to_owned(), |test| format!("{place} in {test}")),
             );
         }
-        for mark in ["--> ", "Diff in "] {
-            if let Some(place) = line.strip_prefix(mark) {
-                return Some(place.trim_end_matches(':').to_owned());
-            }
+        if let Some(place) = line.strip_prefix("Diff in ") {
+            return Some(place.trim_end_matches(':').to_owned());
+        }
+        match line.strip_prefix("--> ") {
+            Some(place) if is_error => return Some(place.to_owned()),
+            Some(place) => warned_at = warned_at.or_else(|| Some(place.to_owned())),
+            None => {}
         }
     }
-    test
+    test.or(warned_at)
 }
 
 #[cfg(test)]
@@ -459,7 +469,7 @@ mod tests {
 
     #[test]
     fn the_place_of_a_failure_is_the_first_one_named() {
-        let lint = "   Compiling x\nerror: unused\n  --> src/lib.rs:3:5\n   |\nerror: other\n --> src/b.rs:1:1\n";
+        let lint = "   Compiling x\nwarning: odd\n --> src/odd.rs:1:1\nerror: unused\n  --> src/lib.rs:3:5\n   |\nerror: other\n --> src/b.rs:1:1\n";
         assert_eq!(place_in(lint).unwrap(), "src/lib.rs:3:5");
         let test = "failures:\n\n---- users::are_listed stdout ----\n\nthread 'users' panicked at tests/http/users.rs:12:5:\nboom\n";
         assert_eq!(

@@ -124,8 +124,8 @@ impl Lite {
 
     /// The first row of a statement.
     ///
-    /// What writes is read to its end: SQLite checks foreign keys when a statement ends, and sqlx doesn't tell of an error in the
-    /// end of one that it cut short, so an `INSERT … RETURNING` would seem to have succeeded.
+    /// What writes is read to its end: SQLite commits when a statement ends, and checks deferred foreign keys then, but sqlx hides
+    /// an error in the end of a statement that it cut short. An `INSERT … RETURNING` that was undone would seem to have worked.
     pub(super) async fn first_row(
         &mut self,
         sql: AssertSqlSafe<Arc<str>>,
