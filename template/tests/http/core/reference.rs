@@ -7,9 +7,12 @@ use app::core::http::{Api, Reference, route_table};
 
 use crate::support::project_file;
 
-#[cfg(all(feature = "swagger-ui", feature = "http-client"))]
 #[track_caller]
 fn compare(command: &str, directory: &str, extension: &str, expected: BTreeMap<String, String>) {
+    // The copies are made with all features; without one its routes are missing.
+    if !cfg!(all(feature = "swagger-ui", feature = "http-client")) {
+        return;
+    }
     let path = project_file(format!("docs/reference/{directory}"));
     let files = fs::read_dir(&path).into_iter().flatten();
     let found: BTreeMap<_, _> = files
@@ -37,15 +40,12 @@ fn compare(command: &str, directory: &str, extension: &str, expected: BTreeMap<S
     );
 }
 
-// The copies are made with all features; without one its routes are missing.
-#[cfg(all(feature = "swagger-ui", feature = "http-client"))]
 #[test]
 fn the_checked_in_tables_of_routes_are_up_to_date() {
     let reference = Reference::of(&Api::registered().unwrap());
     compare("routes", "routes", "txt", reference.routes);
 }
 
-#[cfg(all(feature = "swagger-ui", feature = "http-client"))]
 #[test]
 fn the_checked_in_openapi_documents_are_up_to_date() {
     let reference = Reference::of(&Api::registered().unwrap());

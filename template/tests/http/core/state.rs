@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use app::core::clock::Clock;
 use app::core::config::AppEnv;
-use app::core::state::{AppState, Shared, StateError};
+use app::core::state::{AppState, Shared};
 use chrono::{DateTime, Utc};
 
 use crate::support::nowhere;
@@ -46,6 +46,8 @@ fn a_component_that_nobody_registers_is_a_mistake_that_says_so() {
 #[cfg(feature = "http-client")]
 #[test]
 fn a_part_that_refuses_its_settings_is_named() {
+    use app::core::state::StateError;
+
     let settings = [("HTTP_CLIENT_CA_CERT", "/nowhere/ca.pem")];
     let error = AppState::builder(nowhere(AppEnv::Local, settings))
         .build()
