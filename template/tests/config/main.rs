@@ -1,9 +1,6 @@
 //! The configuration: what is read from where, what is refused, and in which words.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that can't be set up has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
 
 mod env_files;
 mod explain;

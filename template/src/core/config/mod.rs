@@ -6,7 +6,7 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     sync::Arc,
 };
@@ -69,7 +69,7 @@ struct Inner {
 
 /// The sections that were read, by their type.
 #[derive(Default)]
-struct Sections(HashMap<TypeId, Box<dyn Loaded>>);
+struct Sections(BTreeMap<TypeId, Box<dyn Loaded>>);
 
 impl Sections {
     fn get<S: Section>(&self) -> Option<&S> {
@@ -101,6 +101,7 @@ impl Config {
         let mut report = Report::new(env, &settings, sources.secrets_dir());
         report.problems.extend(problems);
         unknown::report(fields, &mut report);
+        unknown::report_unreadable(sources.unreadable(), fields, &mut report);
 
         let mut sections = Sections::default();
         for section in fields {
