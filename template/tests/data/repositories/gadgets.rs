@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, ConnectionTrait, NotSet, Set};
 use serde::Serialize;
 
-use super::suite::{Connection, Row, Sample, conformance};
+use super::suite::{Connection, Meaning, Sample, conformance};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -67,8 +67,6 @@ fn made_at(number: u32) -> DateTimeUtc {
 }
 
 impl Sample for Entity {
-    type World = ();
-
     fn repository<C: Connection>(connection: &C) -> impl BaseRepository<Entity = Self, Conn = C> {
         GadgetRepository(connection)
     }
@@ -79,17 +77,17 @@ impl Sample for Entity {
         connection.execute(&table).await.unwrap();
     }
 
-    fn row(_: &(), number: u32) -> ActiveModel {
+    fn row(number: u32) -> ActiveModel {
         ActiveModel {
             id: Set(Uuid::now_v7()),
             label: Set(format!("gadget {}", number % 4)),
-            rank: Set((number % 3 != 0).then_some(i32::try_from(number % 5).unwrap())),
+            rank: Set((!number.is_multiple_of(3)).then_some(i32::try_from(number % 5).unwrap())),
             made_at: Set(made_at(number)),
             version: Set(1),
         }
     }
 
-    fn change(_: &(), number: u32) -> ActiveModel {
+    fn change(number: u32) -> ActiveModel {
         ActiveModel {
             id: NotSet,
             label: Set(format!("changed {}", number % 2)),
@@ -99,7 +97,7 @@ impl Sample for Entity {
         }
     }
 
-    fn filters((): &()) -> Vec<(GadgetFilter, fn(&Row<Self>) -> bool)> {
+    fn filters() -> Vec<Meaning<Self>> {
         let third = GadgetFilter {
             label: Some("gadget 3".to_owned()),
         };

@@ -20,7 +20,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::products::{price, product};
-use super::suite::{Connection, Row, Sample, conformance};
+use super::suite::{Connection, Meaning, Sample, conformance};
 use super::users::{time, user};
 use crate::support::database::{Kind, TestDatabase};
 
@@ -28,8 +28,6 @@ use crate::support::database::{Kind, TestDatabase};
 const BUYERS: [Uuid; 2] = [Uuid::from_u128(1), Uuid::from_u128(2)];
 
 impl Sample for Entity {
-    type World = ();
-
     fn repository<C: Connection>(connection: &C) -> impl BaseRepository<Entity = Self, Conn = C> {
         OrderRepository::new(connection)
     }
@@ -46,7 +44,7 @@ impl Sample for Entity {
             .unwrap();
     }
 
-    fn row(_: &(), number: u32) -> ActiveModel {
+    fn row(number: u32) -> ActiveModel {
         let buyer = BUYERS[usize::try_from(number % 2).unwrap()];
         ActiveModel {
             status: Set(status(number)),
@@ -54,14 +52,14 @@ impl Sample for Entity {
         }
     }
 
-    fn change(_: &(), number: u32) -> ActiveModel {
+    fn change(number: u32) -> ActiveModel {
         OrderPatch {
             status: Some(status(number)),
         }
         .into_changes(time(number + 1))
     }
 
-    fn filters((): &()) -> Vec<(OrderFilter, fn(&Row<Self>) -> bool)> {
+    fn filters() -> Vec<Meaning<Self>> {
         let of_first = OrderFilter {
             user_id: Some(BUYERS[0]),
             status: None,

@@ -7,7 +7,7 @@ use app::repositories::base::BaseRepository;
 use app::repositories::products::ProductRepository;
 use rstest::rstest;
 
-use super::suite::{Connection, Row, Sample, conformance};
+use super::suite::{Connection, Meaning, Sample, conformance};
 use super::users::time;
 use crate::support::database::{Kind, TestDatabase};
 
@@ -26,28 +26,26 @@ pub(super) fn product(number: u32) -> ProductIn {
 }
 
 impl Sample for Entity {
-    type World = ();
-
     fn repository<C: Connection>(connection: &C) -> impl BaseRepository<Entity = Self, Conn = C> {
         ProductRepository::new(connection)
     }
 
     async fn prepare<C: Connection>(_: &C) {}
 
-    fn row(_: &(), number: u32) -> ActiveModel {
+    fn row(number: u32) -> ActiveModel {
         product(number).into_new(time(number))
     }
 
-    fn change(_: &(), number: u32) -> ActiveModel {
+    fn change(number: u32) -> ActiveModel {
         let patch = ProductPatch {
             name: None,
-            price: (number % 2 == 0).then(|| price("12345678901.2345")),
-            description: (number % 3 == 0).then_some(None),
+            price: number.is_multiple_of(2).then(|| price("12345678901.2345")),
+            description: number.is_multiple_of(3).then_some(None),
         };
         patch.into_changes(time(number + 1))
     }
 
-    fn filters((): &()) -> Vec<(ProductFilter, fn(&Row<Self>) -> bool)> {
+    fn filters() -> Vec<Meaning<Self>> {
         let (low, high) = (Some(price("9.95")), Some(price("29.85")));
         vec![
             (

@@ -8,7 +8,7 @@ use app::repositories::users::UserRepository;
 use chrono::{DateTime, Utc};
 use rstest::rstest;
 
-use super::suite::{Connection, Row, Sample, conformance};
+use super::suite::{Connection, Meaning, Sample, conformance};
 use crate::support::database::{Kind, TestDatabase};
 
 pub(super) fn time(number: u32) -> DateTime<Utc> {
@@ -25,28 +25,30 @@ pub(super) fn user(number: u32) -> UserIn {
 }
 
 impl Sample for Entity {
-    type World = ();
-
     fn repository<C: Connection>(connection: &C) -> impl BaseRepository<Entity = Self, Conn = C> {
         UserRepository::new(connection)
     }
 
     async fn prepare<C: Connection>(_: &C) {}
 
-    fn row(_: &(), number: u32) -> ActiveModel {
+    fn row(number: u32) -> ActiveModel {
         user(number).into_new(time(number))
     }
 
-    fn change(_: &(), number: u32) -> ActiveModel {
+    fn change(number: u32) -> ActiveModel {
         let patch = UserPatch {
-            name: (number % 2 == 0).then(|| format!("Changed {}", number % 3)),
-            age: (number % 3 == 0).then_some((number % 4 == 0).then_some(40)),
+            name: number
+                .is_multiple_of(2)
+                .then(|| format!("Changed {}", number % 3)),
+            age: number
+                .is_multiple_of(3)
+                .then_some(number.is_multiple_of(4).then_some(40)),
             ..UserPatch::default()
         };
         patch.into_changes(time(number + 1))
     }
 
-    fn filters((): &()) -> Vec<(UserFilter, fn(&Row<Self>) -> bool)> {
+    fn filters() -> Vec<Meaning<Self>> {
         let active = UserFilter {
             is_active: Some(true),
             min_age: None,
@@ -97,6 +99,7 @@ async fn an_email_is_unique_regardless_of_case(#[values(Kind::Sqlite, Kind::Post
         panic!("{error}")
     };
     assert_eq!(constraint.name.as_deref(), Some("uq_users_email"));
+    assert_eq!(constraint.columns, ["email"], "for the answer");
 
     let bob = users.create(user(3).into_new(time(3))).await.unwrap();
     let rename = UserPatch {

@@ -47,9 +47,9 @@ fn ids<E: Sample>(rows: &[Row<E>]) -> Vec<Uuid> {
 }
 
 /// For every page size, order and filter, the pages are the list: each row once, in order.
-pub(crate) async fn pages<E: Sample, C: Connection>(connection: &C, world: &E::World) {
-    let rows = fill::<E, C>(connection, world, ROWS).await;
-    let mut filters = E::filters(world);
+pub(crate) async fn pages<E: Sample, C: Connection>(connection: &C) {
+    let rows = fill::<E, C>(connection, ROWS).await;
+    let mut filters = E::filters();
     filters.push((FilterOf::<E>::default(), |_| true));
     for (filter, means) in &filters {
         let meant: BTreeSet<Uuid> = rows
@@ -85,16 +85,14 @@ pub(crate) async fn pages<E: Sample, C: Connection>(connection: &C, world: &E::W
 }
 
 /// While rows are added and deleted between the pages, every row that was there all the time is seen once, and none twice.
-pub(crate) async fn changing_pages<E: Sample, C: Connection>(connection: &C, world: &E::World) {
+pub(crate) async fn changing_pages<E: Sample, C: Connection>(connection: &C) {
     let repository = E::repository(connection);
     let mut next_number = 0;
     for sort in Sort::<E>::all() {
         for limit in [1, 2, 5, 10] {
             let first = next_number;
             next_number += ROWS;
-            let rows = (first..next_number)
-                .map(|number| E::row(world, number))
-                .collect();
+            let rows = (first..next_number).map(|number| E::row(number)).collect();
             repository.create_many(rows).await.unwrap();
             let list = ids::<E>(&all::<E, C>(connection, sort, FilterOf::<E>::default()).await);
 
@@ -105,13 +103,13 @@ pub(crate) async fn changing_pages<E: Sample, C: Connection>(connection: &C, wor
                 // a new row somewhere, the row that the next page begins after, and one that is still to come
                 turn += 1;
                 let number = next_number + turn;
-                repository.create(E::row(world, number)).await.unwrap();
-                let last = seen.last().map(id_of::<E>).unwrap();
+                repository.create(E::row(number)).await.unwrap();
+                let newest = seen.last().map(id_of::<E>).unwrap();
                 let to_come = list
                     .iter()
                     .filter(|id| !deleted.contains(*id))
                     .nth_back(turn as usize % 7);
-                let to_delete = [Some(last), to_come.copied().filter(|_| turn < 5)];
+                let to_delete = [Some(newest), to_come.copied().filter(|_| turn < 5)];
                 for id in to_delete.into_iter().flatten() {
                     repository.delete(id, None).await.unwrap();
                     deleted.insert(id);
@@ -141,10 +139,10 @@ pub(crate) async fn changing_pages<E: Sample, C: Connection>(connection: &C, wor
 }
 
 /// A stream is the list, row by row.
-pub(crate) async fn streams<E: Sample, C: Connection>(connection: &C, world: &E::World) {
-    fill::<E, C>(connection, world, ROWS).await;
+pub(crate) async fn streams<E: Sample, C: Connection>(connection: &C) {
+    fill::<E, C>(connection, ROWS).await;
     let repository = E::repository(connection);
-    let mut filters = E::filters(world);
+    let mut filters = E::filters();
     filters.push((FilterOf::<E>::default(), |_| true));
     for (filter, _) in &filters {
         for sort in Sort::<E>::all() {
@@ -163,8 +161,5 @@ pub(crate) async fn streams<E: Sample, C: Connection>(connection: &C, world: &E:
         }
     }
     // the connection is free again: nothing was left unread
-    repository
-        .exists(new_id::<E>(&E::row(world, ROWS)))
-        .await
-        .unwrap();
+    repository.exists(new_id::<E>(&E::row(ROWS))).await.unwrap();
 }
