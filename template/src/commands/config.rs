@@ -18,7 +18,7 @@ pub(super) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct EnvArgs {
-    /// As if APP_ENV said so: local, dev, uat or prod
+    /// As if it were this environment: local, dev, uat or prod
     #[arg(long, value_name = "APP_ENV")]
     env: Option<AppEnv>,
 }

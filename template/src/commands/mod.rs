@@ -49,7 +49,7 @@ enum Command {
     Seed(SeedArgs),
     /// Show every route, who may call it, and the file it comes from
     Routes(CopiesArgs),
-    /// Print the OpenAPI document
+    /// Print the document that describes the API
     Openapi(CopiesArgs),
     /// Show, check and document the settings
     #[command(subcommand)]

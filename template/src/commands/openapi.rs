@@ -4,7 +4,7 @@ use super::{
 };
 use crate::core::http::{Api, Reference};
 
-/// Prints the OpenAPI document, or writes or checks its copies in docs/reference/openapi.
+/// Prints the `OpenAPI` document, or writes or checks its copies in docs/reference/openapi.
 pub(super) fn run(arguments: &CopiesArgs) -> anyhow::Result<()> {
     let api = Api::registered()?;
     let copies = Reference::of(&api).openapi;
@@ -14,6 +14,6 @@ pub(super) fn run(arguments: &CopiesArgs) -> anyhow::Result<()> {
     Copies::new("openapi")
         .directory(reference_dir().join("openapi"), copies)
         .run(arguments, || {
-            output::print_line(&format!("{:#}", api.document().json()))
+            output::print_line(&format!("{:#}", api.document().json()));
         })
 }

@@ -33,7 +33,7 @@ impl MigrationTrait for Migration {
                     .name("fk_order_lines_product_id")
                     .from("order_lines", "product_id")
                     .to("products", "id")
-                    .on_delete(ForeignKeyAction::Restrict),
+                    .on_delete(ForeignKeyAction::NoAction),
             )
             .check((
                 "ck_order_lines_quantity",

@@ -5,15 +5,22 @@ use std::{collections::BTreeMap, fs, path::Path};
 use app::core::config::{AppEnv, Config, ConfigError, Explanation, Sources};
 use tempfile::TempDir;
 
+/// What `local` needs: without SQLite it has no database of its own.
+pub(crate) const NEEDED: &[(&str, &str)] = if cfg!(feature = "sqlite") {
+    &[]
+} else {
+    &[("DATABASE_URL", "postgres://app@db/app")]
+};
+
 /// What a configuration is read from. Its texts show the temporary directory as nothing, so they are the same every time.
-pub struct Files {
+pub(crate) struct Files {
     dir: TempDir,
     variables: BTreeMap<String, String>,
 }
 
 impl Files {
     /// An empty directory of env files and one of secrets.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut variables = BTreeMap::new();
         for (key, name) in [
@@ -24,54 +31,58 @@ impl Files {
             fs::create_dir(&path).unwrap();
             variables.insert(key.to_owned(), path.display().to_string());
         }
+        let needed = NEEDED
+            .iter()
+            .map(|&(key, value)| (key.to_owned(), value.to_owned()));
+        variables.extend(needed);
         Self { dir, variables }
     }
 
     /// The same for an environment outside `local`, with a database.
-    pub fn of(env: AppEnv) -> Self {
+    pub(crate) fn of(env: AppEnv) -> Self {
         Self::new()
             .variable("APP_ENV", env.name())
             .variable("DATABASE_URL", "postgres://app@db/app")
     }
 
-    pub fn env_file(self, name: &str, text: &str) -> Self {
+    pub(crate) fn env_file(self, name: &str, text: &str) -> Self {
         fs::write(self.dir.path().join("env_files").join(name), text).unwrap();
         self
     }
 
-    pub fn secret(self, key: &str, text: &str) -> Self {
+    pub(crate) fn secret(self, key: &str, text: &str) -> Self {
         fs::write(self.secrets_dir().join(key), text).unwrap();
         self
     }
 
-    pub fn variable(mut self, key: &str, value: &str) -> Self {
+    pub(crate) fn variable(mut self, key: &str, value: &str) -> Self {
         self.variables.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    pub fn secrets_dir(&self) -> std::path::PathBuf {
+    pub(crate) fn secrets_dir(&self) -> std::path::PathBuf {
         self.dir.path().join("secrets")
     }
 
-    pub fn sources(&self) -> Sources {
+    pub(crate) fn sources(&self) -> Sources {
         Sources::of_environment(self.variables.clone())
     }
 
     #[track_caller]
-    pub fn load(&self) -> Config {
+    pub(crate) fn load(&self) -> Config {
         match self.try_load() {
             Ok(config) => config,
             Err(error) => panic!("{error}"),
         }
     }
 
-    pub fn try_load(&self) -> Result<Config, ConfigError> {
+    pub(crate) fn try_load(&self) -> Result<Config, ConfigError> {
         Config::from_sources(&self.sources())
     }
 
     /// What a user reads if it can't be loaded.
     #[track_caller]
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         match self.try_load() {
             Ok(_) => panic!("it loads, and should be refused"),
             Err(error) => self.without_directory(&error.to_string()),
@@ -80,7 +91,7 @@ impl Files {
 
     /// What a user reads if it is loaded with warnings.
     #[track_caller]
-    pub fn warnings(&self) -> String {
+    pub(crate) fn warnings(&self) -> String {
         let config = self.load();
         let warnings = config
             .warnings()
@@ -90,7 +101,7 @@ impl Files {
     }
 
     #[track_caller]
-    pub fn explain(&self) -> String {
+    pub(crate) fn explain(&self) -> String {
         Explanation::of(&self.sources()).unwrap().to_string()
     }
 

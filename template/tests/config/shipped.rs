@@ -1,11 +1,11 @@
-//! The files that come with the service: those in env_files/, and those made from the code.
+//! The files that come with the service: those in `env_files/`, and those made from the code.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::Path};
 
 use app::core::config::{AppEnv, Config, GeneratedFile, Sources, example, pages};
 use rstest::rstest;
 
-use crate::project::project_file;
+use crate::{files::NEEDED, project::project_file};
 
 #[rstest]
 #[case(AppEnv::Local)]
@@ -26,7 +26,7 @@ fn the_files_of_every_environment_load_once_the_database_is_given(#[case] env: A
 }
 
 #[track_caller]
-fn assert_current(path: PathBuf, expected: &GeneratedFile) {
+fn assert_current(path: &Path, expected: &GeneratedFile) {
     let text = fs::read_to_string(path.join(&expected.name)).unwrap_or_default();
     assert!(
         text == expected.text,
@@ -37,7 +37,7 @@ fn assert_current(path: PathBuf, expected: &GeneratedFile) {
 
 #[test]
 fn the_example_of_all_keys_is_current() {
-    assert_current(project_file("env_files"), &example().unwrap());
+    assert_current(&project_file("env_files"), &example().unwrap());
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn the_reference_is_current_and_has_no_page_of_a_section_that_is_gone() {
     let directory = project_file("docs/reference/configuration");
     let pages = pages().unwrap();
     for page in &pages {
-        assert_current(directory.clone(), page);
+        assert_current(&directory, page);
     }
     for entry in fs::read_dir(&directory).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -55,21 +55,22 @@ fn the_reference_is_current_and_has_no_page_of_a_section_that_is_gone() {
 }
 
 #[test]
-fn every_line_of_the_example_can_be_used() {
+fn every_line_of_the_example_can_be_used_and_is_the_default() {
     let example = example().unwrap();
     let lines = example
         .text
         .lines()
         .filter_map(|line| line.strip_prefix("# "));
-    let pairs = lines
+    let is_key = |key: &str| {
+        key.chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    let pairs: Vec<_> = lines
         .filter_map(|line| line.split_once('='))
-        .filter(|(key, _)| {
-            key.chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-        });
-    let config = Config::for_tests(pairs);
-    assert_eq!(
-        format!("{config:?}").len(),
-        format!("{:?}", Config::for_tests([("", ""); 0])).len()
-    );
+        .filter(|(key, value)| is_key(key) && !value.is_empty())
+        .collect();
+    assert!(pairs.len() > 30, "{pairs:?}");
+    let of_example = Config::for_tests(NEEDED.iter().copied().chain(pairs));
+    let of_defaults = Config::for_tests(NEEDED.iter().copied());
+    assert_eq!(format!("{of_example:?}"), format!("{of_defaults:?}"));
 }

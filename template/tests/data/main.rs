@@ -2,10 +2,18 @@
 //!
 //! Each test runs on SQLite and, if `TEST_DATABASE_URL` names a server, on PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
 mod toys;
 
+mod cancellation;
+mod logs;
+mod migrations;
+mod pool;
 mod repositories;
+mod startup;
 mod statements;
+mod transactions;

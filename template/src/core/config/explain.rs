@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::{
-    AppEnv, ConfigError, Problem, Source, Sources,
+    AppEnv, ConfigError, Source, Sources,
     field::{Field, SectionFields},
     report::shown_value,
     sources::{APP_CONFIG_DIR, APP_ENV, APP_SECRETS_DIR, RUST_LOG, Setting},
@@ -27,10 +27,8 @@ impl Explanation {
     ///
     /// If it isn't even known which environment it is.
     pub fn of(sources: &Sources) -> Result<Self, ConfigError> {
-        let failed = |problem| ConfigError::new(vec![problem]);
-        let env = sources.env().map_err(failed)?;
-        let sections =
-            SectionFields::all().map_err(|error| failed(Problem::new(error.to_string())))?;
+        let env = sources.env()?;
+        let sections = SectionFields::all()?;
         // What is wrong with the files is reported where the configuration is loaded.
         let (settings, _) = sources.settings(env);
 

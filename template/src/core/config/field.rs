@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 use schemars::Schema;
 use serde_json::Value;
 
-use super::{AppEnv, Defaults, SectionEntry};
+use super::{AppEnv, ConfigError, Defaults, Problem, SectionEntry};
 use crate::core::registry::{self, RegistryError};
 
 /// What a field's text is read as.
@@ -49,7 +49,7 @@ pub(super) struct SectionFields {
 
 impl SectionFields {
     /// All sections that are registered.
-    pub(super) fn all() -> Result<&'static [Self], RegistryError> {
+    pub(super) fn all() -> Result<&'static [Self], ConfigError> {
         static ALL: LazyLock<Result<Vec<SectionFields>, RegistryError>> = LazyLock::new(|| {
             let entries = registry::entries::<SectionEntry>()?;
             if entries.is_empty() {
@@ -58,7 +58,8 @@ impl SectionFields {
             }
             Ok(entries.into_iter().map(SectionFields::of).collect())
         });
-        ALL.as_deref().map_err(Clone::clone)
+        ALL.as_deref()
+            .map_err(|error| ConfigError::new(vec![Problem::new(error.to_string())]))
     }
 
     fn of(entry: &'static SectionEntry) -> Self {

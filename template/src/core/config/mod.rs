@@ -6,7 +6,7 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     sync::Arc,
 };
@@ -69,7 +69,7 @@ struct Inner {
 
 /// The sections that were read, by their type.
 #[derive(Default)]
-struct Sections(HashMap<TypeId, Box<dyn Loaded>>);
+struct Sections(BTreeMap<TypeId, Box<dyn Loaded>>);
 
 impl Sections {
     fn get<S: Section>(&self) -> Option<&S> {
@@ -94,15 +94,14 @@ impl Config {
     ///
     /// Everything that is wrong, with its source.
     pub fn from_sources(sources: &Sources) -> Result<Self, ConfigError> {
-        let failed = |problem| ConfigError::new(vec![problem]);
-        let env = sources.env().map_err(failed)?;
-        let fields =
-            SectionFields::all().map_err(|error| failed(Problem::new(error.to_string())))?;
+        let env = sources.env()?;
+        let fields = SectionFields::all()?;
 
         let (settings, problems) = sources.settings(env);
         let mut report = Report::new(env, &settings, sources.secrets_dir());
         report.problems.extend(problems);
         unknown::report(fields, &mut report);
+        unknown::report_unreadable(sources.unreadable(), fields, &mut report);
 
         let mut sections = Sections::default();
         for section in fields {

@@ -70,12 +70,10 @@ impl Problem {
             .place
             .as_ref()
             .map_or(String::new(), |place| format!(" ({place})"));
-        let remark = self.excerpt.iter().map(|excerpt| &excerpt.remark);
-        let said: String = remark
-            .chain(&self.notes)
-            .map(|note| format!("; {note}"))
-            .collect();
-        format!("{}{place}{said}", self.message)
+        let remark = self.excerpt.iter().map(|excerpt| excerpt.remark.as_str());
+        let said = remark.chain(self.notes.iter().map(String::as_str));
+        let said: Vec<&str> = std::iter::once("").chain(said).collect();
+        format!("{}{place}{}", self.message, said.join("; "))
     }
 
     /// Its text under this headline, such as `error` or `warning`.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    AppEnv, ConfigError, Problem,
+    AppEnv, ConfigError,
     field::{Field, SectionFields},
 };
 
@@ -14,13 +14,6 @@ pub struct GeneratedFile {
     pub name: String,
     /// What it should hold.
     pub text: String,
-}
-
-fn sections() -> Result<&'static [SectionFields], ConfigError> {
-    let failed = |error: crate::core::registry::RegistryError| {
-        ConfigError::new(vec![Problem::new(error.to_string())])
-    };
-    SectionFields::all().map_err(failed)
 }
 
 /// `.env.example`: every key with its meaning and its default in `local`, commented out.
@@ -34,7 +27,7 @@ pub fn example() -> Result<GeneratedFile, ConfigError> {
          # (for yourself) or into `.env` and `.env.{dev,uat,prod}` (for all).\n\
          # Written by `cargo run -- config example --write`; a test compares it with the code.\n",
     );
-    for section in sections()? {
+    for section in SectionFields::all()? {
         let _ = write!(text, "\n# ---- {} ----\n", section.entry.prefix);
         comment(&mut text, &section.doc);
         for field in &section.fields {
@@ -60,7 +53,7 @@ pub fn example() -> Result<GeneratedFile, ConfigError> {
 ///
 /// If two files register the same section.
 pub fn pages() -> Result<Vec<GeneratedFile>, ConfigError> {
-    Ok(sections()?.iter().map(page).collect())
+    Ok(SectionFields::all()?.iter().map(page).collect())
 }
 
 fn page(section: &SectionFields) -> GeneratedFile {

@@ -41,6 +41,10 @@ impl Defaults {
 
     /// Adds the default of a field.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`with(\"port\", 8080)` reads better than with a reference"
+    )]
     pub fn with(mut self, field: &'static str, value: impl ToString) -> Self {
         self.0.push((field, value.to_string()));
         self

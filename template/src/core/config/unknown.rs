@@ -18,25 +18,40 @@ pub(super) fn report(sections: &[SectionFields], report: &mut Report<'_>) {
         if fields.iter().any(|field| field.key == *key) {
             continue;
         }
-        let misplaced = BOOTSTRAP.contains(&key) || key == RUST_LOG;
-        let has_known_prefix = sections
+        let is_ours = sections
             .iter()
             .any(|section| key.starts_with(section.entry.prefix));
-        let env = report.env;
-        let found = || match misplaced {
-            true => misplaced_key(key, &setting.source),
-            false => unknown(key, setting, &fields, env),
+        if setting.source == Source::Environment && !is_ours {
+            continue; // others have variables, too
+        }
+        if setting.source == Source::Environment && is_link(key, &setting.value) {
+            service_links.push(key);
+            continue;
+        }
+        let found = if BOOTSTRAP.contains(&key) || key == RUST_LOG {
+            misplaced(key, &setting.source)
+        } else {
+            unknown(key, setting, &fields, report.env)
         };
-        match &setting.source {
-            Source::EnvFile { .. } => report.problems.push(found()),
-            Source::SecretFile(_) => report.warnings.push(found()),
-            Source::Environment if !has_known_prefix => {}
-            Source::Environment if is_link(key, &setting.value) => service_links.push(key),
-            Source::Environment => report.warnings.push(found()),
-            Source::Default => {}
+        match setting.source {
+            Source::EnvFile { .. } => report.problems.push(found),
+            _ => report.warnings.push(found),
         }
     }
     warn_of_links(&service_links, report);
+}
+
+/// Variables of ours that hold no text.
+pub(super) fn report_unreadable(
+    keys: &[String],
+    sections: &[SectionFields],
+    report: &mut Report<'_>,
+) {
+    for field in sections.iter().flat_map(|section| &section.fields) {
+        if keys.contains(&field.key) {
+            report.refuse(field, "is no UTF-8 text", &["it is set in the environment"]);
+        }
+    }
 }
 
 /// All settings: those of a file by line, as one would go through it.
@@ -88,7 +103,7 @@ fn nearest<'f>(key: &str, fields: &[&'f Field]) -> Option<&'f Field> {
     (score >= 0.6).then_some(field)
 }
 
-fn misplaced_key(key: &str, source: &Source) -> Problem {
+fn misplaced(key: &str, source: &Source) -> Problem {
     let problem = Problem::new(format!(
         "{key} is read from the environment of the process only"
     ))

@@ -68,6 +68,8 @@ pub(super) struct Connection {
 pub(super) struct Running {
     sql: Arc<str>,
     started: Instant,
+    /// How long the first row took, if rows are read one by one: what comes after depends on who reads them.
+    first_row: Option<Duration>,
 }
 
 /// What an error says about the connection it came from.
@@ -340,7 +342,13 @@ impl Running {
         Self {
             sql: sql.into(),
             started: Instant::now(),
+            first_row: None,
         }
+    }
+
+    /// A row has come.
+    pub(super) fn row(&mut self) {
+        self.first_row.get_or_insert_with(|| self.started.elapsed());
     }
 
     /// The text for sqlx. Shared, not copied; what is in it is SeaORM's or the owner's, and values are always bound.
@@ -350,7 +358,7 @@ impl Running {
 
     /// The text is logged, the values never are.
     fn log_if_slow(&self, limit: Option<Duration>) {
-        let elapsed = self.started.elapsed();
+        let elapsed = self.first_row.unwrap_or_else(|| self.started.elapsed());
         if limit.is_some_and(|limit| elapsed >= limit) {
             let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(db.statement = &*self.sql, elapsed_ms, "slow statement");

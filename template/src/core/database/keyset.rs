@@ -38,6 +38,7 @@ pub trait Filter: Clone + fmt::Debug + Default + Serialize + Send + Sync {
 }
 
 /// A column that a list can be sorted by.
+#[derive(Clone, Copy, Debug)]
 pub struct SortKey<E: EntityTrait> {
     column: E::Column,
     null: Option<i32>,
@@ -92,22 +93,8 @@ impl<E: EntityTrait> SortKey<E> {
     }
 }
 
-// Derived, these would ask the same of `E`.
-impl<E: EntityTrait> Clone for SortKey<E> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<E: EntityTrait> Copy for SortKey<E> {}
-
-impl<E: EntityTrait> fmt::Debug for SortKey<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// The order of a list: `name`, or `-name` for the descending one.
+#[derive(Clone, Copy, Debug)]
 pub struct Sort<E: EntityTrait> {
     key: SortKey<E>,
     descending: bool,
@@ -169,24 +156,10 @@ impl<E: Listed> Default for Sort<E> {
     }
 }
 
-impl<E: EntityTrait> Clone for Sort<E> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<E: EntityTrait> Copy for Sort<E> {}
-
 impl<E: EntityTrait> fmt::Display for Sort<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.descending { "-" } else { "" };
         write!(f, "{sign}{}", self.key.name())
-    }
-}
-
-impl<E: EntityTrait> fmt::Debug for Sort<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 
@@ -278,6 +251,7 @@ impl KeyValue {
 pub struct Position(KeyValue, KeyValue);
 
 /// Which page of which list is wanted.
+#[derive(Clone, Debug)]
 pub struct PageRequest<E: Listed> {
     /// Rows on a page.
     pub limit: u64,
@@ -287,28 +261,6 @@ pub struct PageRequest<E: Listed> {
     pub filter: E::Filter,
     /// The place after which the page begins; at the list's beginning, if absent.
     pub after: Option<Position>,
-}
-
-impl<E: Listed> Clone for PageRequest<E> {
-    fn clone(&self) -> Self {
-        Self {
-            limit: self.limit,
-            sort: self.sort,
-            filter: self.filter.clone(),
-            after: self.after.clone(),
-        }
-    }
-}
-
-impl<E: Listed> fmt::Debug for PageRequest<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PageRequest")
-            .field("limit", &self.limit)
-            .field("sort", &self.sort)
-            .field("filter", &self.filter)
-            .field("after", &self.after)
-            .finish()
-    }
 }
 
 impl<E: Listed<Model: ModelTrait<Entity = E>>> PageRequest<E> {
@@ -334,9 +286,19 @@ impl<E: Listed<Model: ModelTrait<Entity = E>>> PageRequest<E> {
     pub fn select(&self) -> Select<E> {
         let mut select = E::find().filter(self.filter.condition());
         if let Some(Position(value, last_id)) = self.after.clone() {
+            let (key, value) = (self.sort.key.expr(), value.into_expr());
             let id = Expr::col(id_column::<E>().as_column_ref());
-            let place = Expr::tuple([self.sort.key.expr(), id]);
-            let after = Expr::tuple([value.into_expr(), last_id.into_expr()]);
+            if self.sort.key.null.is_some() {
+                // SQLite finds the place of a row value in an index of columns only; in one of expressions, this gets it close.
+                let (key, value) = (key.clone(), value.clone());
+                select = select.filter(if self.sort.descending {
+                    key.lte(value)
+                } else {
+                    key.gte(value)
+                });
+            }
+            let place = Expr::tuple([key, id]);
+            let after = Expr::tuple([value, last_id.into_expr()]);
             select = select.filter(if self.sort.descending {
                 place.lt(after)
             } else {

@@ -68,12 +68,16 @@ impl managed::Manager for Manager {
     async fn create(&self) -> Result<Connection, sqlx::Error> {
         // read first: if another breaks meanwhile, this one is doubted, too
         let generation = self.shared.generation.load(Relaxed);
+        // boxed, as are pings: they are rare, and every statement's future would have to have room for them
         let raw = match &self.target {
             Target::Postgres(options) => {
-                Raw::Postgres(postgres::connect(options, self.shared.command_timeout).await?)
+                let connecting = postgres::connect(options, self.shared.command_timeout);
+                Raw::Postgres(Box::pin(connecting).await?)
             }
             #[cfg(feature = "sqlite")]
-            Target::Sqlite(options, role) => Raw::Sqlite(Lite::connect(options, *role).await?),
+            Target::Sqlite(options, role) => {
+                Raw::Sqlite(Box::pin(Lite::connect(options, *role)).await?)
+            }
         };
         Ok(Connection::new(raw, Arc::clone(&self.shared), generation))
     }
@@ -92,7 +96,7 @@ impl managed::Manager for Manager {
         }
         let generation = self.shared.generation.load(Relaxed);
         if connection.generation != generation || connection.idle_for() >= self.ping_after {
-            connection.ping().await?;
+            Box::pin(connection.ping()).await?;
             connection.generation = generation;
         }
         Ok(())

@@ -45,3 +45,5 @@ pub use status::PoolStatus;
 pub use stream::RowStream;
 pub use transaction::Transaction;
 pub use wait::NotReady;
+
+pub use crate::register_migration;

@@ -92,7 +92,7 @@ impl Lite {
         options: &SqliteConnectOptions,
         role: Role,
     ) -> Result<Self, sqlx::Error> {
-        let mut connection = options.connect().await?;
+        let mut connection = connect_when_free(options).await?;
         let stop = Arc::new(Stop::new());
         let watched = Arc::clone(&stop);
         connection
@@ -124,8 +124,8 @@ impl Lite {
 
     /// The first row of a statement.
     ///
-    /// What writes is read to its end: SQLite checks foreign keys when a statement ends, and sqlx doesn't tell of an error in the
-    /// end of one that it cut short, so an `INSERT … RETURNING` would seem to have succeeded.
+    /// What writes is read to its end: SQLite commits when a statement ends, and checks deferred foreign keys then, but sqlx hides
+    /// an error in the end of a statement that it cut short. An `INSERT … RETURNING` that was undone would seem to have worked.
     pub(super) async fn first_row(
         &mut self,
         sql: AssertSqlSafe<Arc<str>>,
@@ -149,6 +149,24 @@ impl Lite {
             (Role::Reader, _) => "BEGIN DEFERRED",
             (Role::Writer, Some(SqliteTransactionMode::Exclusive)) => "BEGIN EXCLUSIVE",
             (Role::Writer, _) => "BEGIN IMMEDIATE",
+        }
+    }
+}
+
+/// SQLite doesn't wait for its lock when it changes a file to a write-ahead log, which the first connection ever does.
+async fn connect_when_free(
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, sqlx::Error> {
+    const RETRY_FOR: Duration = Duration::from_secs(1);
+    let start = Instant::now();
+    loop {
+        match options.connect().await {
+            Err(sqlx::Error::Database(error))
+                if is_busy(&*error) && start.elapsed() < RETRY_FOR =>
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            outcome => return outcome,
         }
     }
 }
@@ -190,6 +208,12 @@ pub(super) fn primary_code(error: &dyn DatabaseError) -> Option<i32> {
 pub(super) fn is_interrupt(error: &dyn DatabaseError) -> bool {
     const INTERRUPT: i32 = 9;
     primary_code(error) == Some(INTERRUPT)
+}
+
+/// Another process has the lock, and kept it for longer than we wait.
+pub(super) fn is_busy(error: &dyn DatabaseError) -> bool {
+    const BUSY: i32 = 5;
+    primary_code(error) == Some(BUSY)
 }
 
 /// Who runs this statement: its first word says so, except that what follows `WITH` may read or write.

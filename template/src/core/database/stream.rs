@@ -19,12 +19,15 @@ where
     G: DerefMut<Target = Guard> + Send + 'static,
 {
     Box::pin(async_stream::try_stream! {
-        let (running, values) = Running::new(statement);
+        let (mut running, values) = Running::new(statement);
         let end = {
             let mut rows = guard.rows(&running, values)?;
             loop {
                 match rows.next().await {
-                    Some(Ok(row)) => yield row,
+                    Some(Ok(row)) => {
+                        running.row();
+                        yield row;
+                    }
                     Some(Err(error)) => break Err(error),
                     None => break Ok(()),
                 }

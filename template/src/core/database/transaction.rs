@@ -91,7 +91,8 @@ impl Transaction {
     where
         E: From<DbErr>,
     {
-        match work(&self).await {
+        // boxed, or the future of every caller would be as large as all that is done in the transaction
+        match Box::pin(work(&self)).await {
             Ok(value) => {
                 self.commit().await?;
                 Ok(value)

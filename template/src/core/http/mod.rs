@@ -13,6 +13,9 @@ mod problems;
 mod respond;
 mod routes;
 
+/// Lists on the wire: which page is wanted, and the page.
+pub mod pagination;
+
 /// The listeners, and how the service starts and stops.
 pub mod server;
 

@@ -131,7 +131,7 @@ where
             }
         }
         let line = line(
-            event.metadata().level(),
+            *event.metadata().level(),
             message,
             event.metadata().target(),
             &fields,
@@ -144,7 +144,7 @@ where
     }
 }
 
-fn line(level: &Level, message: Value, target: &str, fields: &Fields) -> String {
+fn line(level: Level, message: Value, target: &str, fields: &Fields) -> String {
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let level = level.as_str().to_ascii_lowercase();
     let head = [

@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, ConnectionTrait, NotSet, Set};
 use serde::Serialize;
 
-use super::suite::{Connection, Row, Sample, conformance};
+use super::suite::{Connection, Meaning, Sample, conformance};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -62,12 +62,11 @@ impl<C: ConnectionTrait> BaseRepository for GadgetRepository<'_, C> {
 }
 
 fn made_at(number: u32) -> DateTimeUtc {
-    DateTimeUtc::from_timestamp_micros(1_767_225_600_000_000 + i64::from(number % 7) * 1_500).unwrap()
+    DateTimeUtc::from_timestamp_micros(1_767_225_600_000_000 + i64::from(number % 7) * 1_500)
+        .unwrap()
 }
 
 impl Sample for Entity {
-    type World = ();
-
     fn repository<C: Connection>(connection: &C) -> impl BaseRepository<Entity = Self, Conn = C> {
         GadgetRepository(connection)
     }
@@ -78,17 +77,17 @@ impl Sample for Entity {
         connection.execute(&table).await.unwrap();
     }
 
-    fn row(_: &(), number: u32) -> ActiveModel {
+    fn row(number: u32) -> ActiveModel {
         ActiveModel {
             id: Set(Uuid::now_v7()),
             label: Set(format!("gadget {}", number % 4)),
-            rank: Set((number % 3 != 0).then_some(i32::try_from(number % 5).unwrap())),
+            rank: Set((!number.is_multiple_of(3)).then_some(i32::try_from(number % 5).unwrap())),
             made_at: Set(made_at(number)),
             version: Set(1),
         }
     }
 
-    fn change(_: &(), number: u32) -> ActiveModel {
+    fn change(number: u32) -> ActiveModel {
         ActiveModel {
             id: NotSet,
             label: Set(format!("changed {}", number % 2)),
@@ -98,8 +97,10 @@ impl Sample for Entity {
         }
     }
 
-    fn filters((): &()) -> Vec<(GadgetFilter, fn(&Row<Self>) -> bool)> {
-        let third = GadgetFilter { label: Some("gadget 3".to_owned()) };
+    fn filters() -> Vec<Meaning<Self>> {
+        let third = GadgetFilter {
+            label: Some("gadget 3".to_owned()),
+        };
         vec![(third, |gadget| gadget.label == "gadget 3")]
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{AppEnv, Problem};
+use super::{AppEnv, ConfigError, Problem};
 
 mod env_file;
 mod secrets_dir;
@@ -65,6 +65,8 @@ pub struct Sources {
     config_dir: Directory,
     secrets_dir: Directory,
     process: BTreeMap<String, String>,
+    /// Variables whose value is no UTF-8.
+    unreadable: Vec<String>,
     env: Option<AppEnv>,
 }
 
@@ -120,10 +122,19 @@ impl Sources {
     /// The environment of the process, and the directories that it names.
     #[must_use]
     pub fn of_process() -> Self {
-        // What is no UTF-8 is none of ours: every key and value of ours is text.
-        let process = env::vars_os()
-            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-        Self::of_environment(process)
+        let (mut process, mut unreadable) = (Vec::new(), Vec::new());
+        for (key, value) in env::vars_os() {
+            // A key that is no UTF-8 is none of ours.
+            let Ok(key) = key.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => process.push((key, value)),
+                Err(_) => unreadable.push(key),
+            }
+        }
+        Self {
+            unreadable,
+            ..Self::of_environment(process)
+        }
     }
 
     /// These variables in the place of the process environment, and the directories that they name.
@@ -143,6 +154,7 @@ impl Sources {
             config_dir: directory(APP_CONFIG_DIR, "env_files"),
             secrets_dir: directory(APP_SECRETS_DIR, SECRETS_DIR),
             process,
+            unreadable: Vec::new(),
             env: None,
         }
     }
@@ -177,16 +189,22 @@ impl Sources {
         path.display().to_string()
     }
 
+    /// Variables of the process whose value is no text. They set nothing.
+    pub(super) fn unreadable(&self) -> &[String] {
+        &self.unreadable
+    }
+
     pub(super) fn variable(&self, key: &str) -> Option<&str> {
         self.process.get(key).map(String::as_str)
     }
 
-    pub(super) fn env(&self) -> Result<AppEnv, Problem> {
+    pub(super) fn env(&self) -> Result<AppEnv, ConfigError> {
         match (self.env, self.variable(APP_ENV)) {
             (Some(env), _) => Ok(env),
             (None, None | Some("")) => Ok(AppEnv::default()),
             (None, Some(text)) => text.parse().map_err(|error| {
-                Problem::new(format!("{APP_ENV} {error}")).at(&Source::Environment)
+                let problem = Problem::new(format!("{APP_ENV} {error}"));
+                ConfigError::new(vec![problem.at(&Source::Environment)])
             }),
         }
     }

@@ -23,7 +23,10 @@ async fn walk<E: Sample, C: Connection>(
     loop {
         let Slice { rows, next } = repository.list(&request).await.unwrap();
         assert!(rows.len() as u64 <= request.limit);
-        assert!(next.is_none() || rows.len() as u64 == request.limit, "only the last page may be short");
+        assert!(
+            next.is_none() || rows.len() as u64 == request.limit,
+            "only the last page may be short"
+        );
         seen.extend(rows);
         match next {
             None => return seen,
@@ -44,19 +47,34 @@ fn ids<E: Sample>(rows: &[Row<E>]) -> Vec<Uuid> {
 }
 
 /// For every page size, order and filter, the pages are the list: each row once, in order.
-pub(crate) async fn pages<E: Sample, C: Connection>(connection: &C, world: &E::World) {
-    let rows = fill::<E, C>(connection, world, ROWS).await;
-    let mut filters = E::filters(world);
+pub(crate) async fn pages<E: Sample, C: Connection>(connection: &C) {
+    let rows = fill::<E, C>(connection, ROWS).await;
+    let mut filters = E::filters();
     filters.push((FilterOf::<E>::default(), |_| true));
     for (filter, means) in &filters {
-        let meant: BTreeSet<Uuid> = rows.iter().filter(|(_, row)| means(row)).map(|(id, _)| *id).collect();
-        assert_eq!(E::repository(connection).count(filter).await.unwrap(), meant.len() as u64, "{filter:?}");
+        let meant: BTreeSet<Uuid> = rows
+            .iter()
+            .filter(|(_, row)| means(row))
+            .map(|(id, _)| *id)
+            .collect();
+        assert_eq!(
+            E::repository(connection).count(filter).await.unwrap(),
+            meant.len() as u64,
+            "{filter:?}"
+        );
         for sort in Sort::<E>::all() {
             let list = all::<E, C>(connection, sort, filter.clone()).await;
-            assert_eq!(ids::<E>(&list).into_iter().collect::<BTreeSet<_>>(), meant, "{sort} {filter:?}");
+            assert_eq!(
+                ids::<E>(&list).into_iter().collect::<BTreeSet<_>>(),
+                meant,
+                "{sort} {filter:?}"
+            );
             let mut backwards = all::<E, C>(connection, sort.reversed(), filter.clone()).await;
             backwards.reverse();
-            assert_eq!(list, backwards, "{sort} {filter:?}: one direction is the other one backwards");
+            assert_eq!(
+                list, backwards,
+                "{sort} {filter:?}: one direction is the other one backwards"
+            );
             for limit in 1..=u64::from(ROWS) + 1 {
                 let request = PageRequest::first(limit, sort, filter.clone());
                 let walked = walk(connection, request, async |_: &[Row<E>]| ()).await;
@@ -67,14 +85,14 @@ pub(crate) async fn pages<E: Sample, C: Connection>(connection: &C, world: &E::W
 }
 
 /// While rows are added and deleted between the pages, every row that was there all the time is seen once, and none twice.
-pub(crate) async fn changing_pages<E: Sample, C: Connection>(connection: &C, world: &E::World) {
+pub(crate) async fn changing_pages<E: Sample, C: Connection>(connection: &C) {
     let repository = E::repository(connection);
     let mut next_number = 0;
     for sort in Sort::<E>::all() {
         for limit in [1, 2, 5, 10] {
             let first = next_number;
             next_number += ROWS;
-            let rows = (first..next_number).map(|number| E::row(world, number)).collect();
+            let rows = (first..next_number).map(|number| E::row(number)).collect();
             repository.create_many(rows).await.unwrap();
             let list = ids::<E>(&all::<E, C>(connection, sort, FilterOf::<E>::default()).await);
 
@@ -85,10 +103,13 @@ pub(crate) async fn changing_pages<E: Sample, C: Connection>(connection: &C, wor
                 // a new row somewhere, the row that the next page begins after, and one that is still to come
                 turn += 1;
                 let number = next_number + turn;
-                repository.create(E::row(world, number)).await.unwrap();
-                let last = seen.last().map(id_of::<E>).unwrap();
-                let to_come = list.iter().filter(|id| !deleted.contains(*id)).nth_back(turn as usize % 7);
-                let to_delete = [Some(last), to_come.copied().filter(|_| turn < 5)];
+                repository.create(E::row(number)).await.unwrap();
+                let newest = seen.last().map(id_of::<E>).unwrap();
+                let to_come = list
+                    .iter()
+                    .filter(|id| !deleted.contains(*id))
+                    .nth_back(turn as usize % 7);
+                let to_delete = [Some(newest), to_come.copied().filter(|_| turn < 5)];
                 for id in to_delete.into_iter().flatten() {
                     repository.delete(id, None).await.unwrap();
                     deleted.insert(id);
@@ -99,9 +120,16 @@ pub(crate) async fn changing_pages<E: Sample, C: Connection>(connection: &C, wor
 
             let seen = ids::<E>(&seen);
             let once: BTreeSet<Uuid> = seen.iter().copied().collect();
-            assert_eq!(once.len(), seen.len(), "{sort}, {limit} a page: a row was seen twice");
+            assert_eq!(
+                once.len(),
+                seen.len(),
+                "{sort}, {limit} a page: a row was seen twice"
+            );
             for id in list.iter().filter(|id| !deleted.contains(*id)) {
-                assert!(once.contains(id), "{sort}, {limit} a page: a row was missed");
+                assert!(
+                    once.contains(id),
+                    "{sort}, {limit} a page: a row was missed"
+                );
             }
             for row in all::<E, C>(connection, sort, FilterOf::<E>::default()).await {
                 repository.delete(id_of::<E>(&row), None).await.unwrap();
@@ -111,18 +139,27 @@ pub(crate) async fn changing_pages<E: Sample, C: Connection>(connection: &C, wor
 }
 
 /// A stream is the list, row by row.
-pub(crate) async fn streams<E: Sample, C: Connection>(connection: &C, world: &E::World) {
-    fill::<E, C>(connection, world, ROWS).await;
+pub(crate) async fn streams<E: Sample, C: Connection>(connection: &C) {
+    fill::<E, C>(connection, ROWS).await;
     let repository = E::repository(connection);
-    let mut filters = E::filters(world);
+    let mut filters = E::filters();
     filters.push((FilterOf::<E>::default(), |_| true));
     for (filter, _) in &filters {
         for sort in Sort::<E>::all() {
-            let streamed: Vec<Row<E>> =
-                repository.stream(sort, filter).await.unwrap().try_collect().await.unwrap();
-            assert_eq!(streamed, all::<E, C>(connection, sort, filter.clone()).await, "{sort} {filter:?}");
+            let streamed: Vec<Row<E>> = repository
+                .stream(sort, filter)
+                .await
+                .unwrap()
+                .try_collect()
+                .await
+                .unwrap();
+            assert_eq!(
+                streamed,
+                all::<E, C>(connection, sort, filter.clone()).await,
+                "{sort} {filter:?}"
+            );
         }
     }
     // the connection is free again: nothing was left unread
-    repository.exists(new_id::<E>(&E::row(world, ROWS))).await.unwrap();
+    repository.exists(new_id::<E>(&E::row(ROWS))).await.unwrap();
 }

@@ -14,7 +14,9 @@ use app::core::database::keyset::{Listed, PageRequest, Sort};
 use app::core::database::{Database, Transaction};
 use app::models::base::Record;
 use app::repositories::base::BaseRepository;
-use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, EntityTrait, Iterable, ModelTrait, StreamTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ConnectionTrait, EntityTrait, Iterable, ModelTrait, StreamTrait,
+};
 use uuid::Uuid;
 
 pub(crate) use lists::{changing_pages, pages, streams};
@@ -30,6 +32,9 @@ pub(crate) type Changes<E> = <E as EntityTrait>::ActiveModel;
 /// The filter of an entity's lists.
 pub(crate) type FilterOf<E> = <E as Listed>::Filter;
 
+/// A filter, and whether it means a row.
+pub(crate) type Meaning<E> = (FilterOf<E>, fn(&Row<E>) -> bool);
+
 /// A connection that a test runs on: the pool, or a transaction.
 pub(crate) trait Connection: ConnectionTrait + StreamTrait + Send {}
 
@@ -38,27 +43,22 @@ impl Connection for Database {}
 impl Connection for Transaction {}
 
 /// Rows to test an entity's repository with.
-pub(crate) trait Sample:
-    Record<Model: PartialEq> + Listed + Send + 'static
-{
-    /// What the rows refer to.
-    type World: Send + Sync;
-
+pub(crate) trait Sample: Record<Model: PartialEq> + Listed + Send + 'static {
     /// The repository under test.
     fn repository<C: Connection>(connection: &C) -> impl BaseRepository<Entity = Self, Conn = C>;
 
     /// Prepares an empty database: makes what the rows refer to.
-    fn prepare<C: Connection>(connection: &C) -> impl Future<Output = Self::World> + Send;
+    fn prepare<C: Connection>(connection: &C) -> impl Future<Output = ()> + Send;
 
     /// A row that is in nobody's way: no two numbers make equal values where values must be unique. Small numbers should make
     /// equal values, and NULL, where that is allowed.
-    fn row(world: &Self::World, number: u32) -> Changes<Self>;
+    fn row(number: u32) -> Changes<Self>;
 
     /// A change that can be made to any row.
-    fn change(world: &Self::World, number: u32) -> Changes<Self>;
+    fn change(number: u32) -> Changes<Self>;
 
     /// Some filters, and what each of them means.
-    fn filters(world: &Self::World) -> Vec<(FilterOf<Self>, fn(&Row<Self>) -> bool)>;
+    fn filters() -> Vec<Meaning<Self>>;
 }
 
 /// A row's id.
@@ -68,19 +68,19 @@ pub(crate) fn id_of<E: Sample>(row: &Row<E>) -> Uuid {
 
 /// The id that a new row will have.
 pub(crate) fn new_id<E: Sample>(row: &Changes<E>) -> Uuid {
-    row.get(E::ID).into_value().expect("a sample has an id").unwrap()
+    row.get(E::ID).into_value().unwrap().unwrap()
 }
 
 /// What a row is after a change: the values that are set, and the next version.
 pub(crate) fn changed<E: Sample>(row: &Row<E>, changes: &Changes<E>) -> Row<E> {
-    let mut changed = row.clone();
+    let mut after = row.clone();
     for column in E::Column::iter() {
         if let ActiveValue::Set(value) = changes.get(column) {
-            changed.set(column, value);
+            after.set(column, value);
         }
     }
-    changed.set(E::VERSION, (version_of::<E>(row) + 1).into());
-    changed
+    after.set(E::VERSION, (version_of::<E>(row) + 1).into());
+    after
 }
 
 /// A row's version.
@@ -91,16 +91,22 @@ pub(crate) fn version_of<E: Sample>(row: &Row<E>) -> i64 {
 /// Adds this many rows.
 pub(crate) async fn fill<E: Sample, C: Connection>(
     connection: &C,
-    world: &E::World,
     rows: u32,
 ) -> BTreeMap<Uuid, Row<E>> {
-    let rows = (0..rows).map(|number| E::row(world, number)).collect();
+    let rows = (0..rows).map(|number| E::row(number)).collect();
     let created = E::repository(connection).create_many(rows).await.unwrap();
-    created.into_iter().map(|row| (id_of::<E>(&row), row)).collect()
+    created
+        .into_iter()
+        .map(|row| (id_of::<E>(&row), row))
+        .collect()
 }
 
 /// All rows of a list, on one page.
-pub(crate) async fn all<E: Sample, C: Connection>(connection: &C, sort: Sort<E>, filter: FilterOf<E>) -> Vec<Row<E>> {
+pub(crate) async fn all<E: Sample, C: Connection>(
+    connection: &C,
+    sort: Sort<E>,
+    filter: FilterOf<E>,
+) -> Vec<Row<E>> {
     let request = PageRequest::first(100_000, sort, filter);
     let page = E::repository(connection).list(&request).await.unwrap();
     assert_eq!(page.next, None, "all rows are on this page");
@@ -120,15 +126,15 @@ macro_rules! conformance {
             async fn on_the_pool(kind: Kind) {
                 let Some(database) = TestDatabase::of(kind).await else { return };
                 let database: &Database = database.database();
-                let world = $entity::prepare(database).await;
-                suite::$promise::<$entity, _>(database, &world).await;
+                $entity::prepare(database).await;
+                suite::$promise::<$entity, _>(database).await;
             }
 
             async fn in_a_transaction(kind: Kind) {
                 let Some(database) = TestDatabase::of(kind).await else { return };
                 let done = database.transaction(async |tx| {
-                    let world = $entity::prepare(tx).await;
-                    suite::$promise::<$entity, _>(tx, &world).await;
+                    $entity::prepare(tx).await;
+                    suite::$promise::<$entity, _>(tx).await;
                     Ok::<_, sea_orm::DbErr>(())
                 });
                 done.await.unwrap();

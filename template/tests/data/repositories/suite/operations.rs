@@ -35,7 +35,13 @@ enum Expected {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let expected = || prop_oneof![Just(Expected::Any), Just(Expected::Current), Just(Expected::Stale)];
+    let expected = || {
+        prop_oneof![
+            Just(Expected::Any),
+            Just(Expected::Current),
+            Just(Expected::Stale)
+        ]
+    };
     prop_oneof![
         3 => Just(Operation::Create),
         1 => (0..5_usize).prop_map(Operation::CreateMany),
@@ -48,13 +54,17 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 /// Sequences of operations, compared with a map.
-pub(crate) async fn operations<E: Sample, C: Connection>(connection: &C, world: &E::World) {
-    let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
+pub(crate) async fn operations<E: Sample, C: Connection>(connection: &C) {
+    let config = Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    };
     // proptest is not asynchronous; the thread is given to it for as long as it takes
     tokio::task::block_in_place(|| {
         let numbers = AtomicU32::new(0);
         let outcome = TestRunner::new(config).run(&vec(operation(), 1..25), |operations| {
-            Handle::current().block_on(compare::<E, C>(connection, world, operations, &numbers))
+            Handle::current().block_on(compare::<E, C>(connection, operations, &numbers))
         });
         if let Err(failure) = outcome {
             panic!("{failure}");
@@ -64,7 +74,6 @@ pub(crate) async fn operations<E: Sample, C: Connection>(connection: &C, world: 
 
 async fn compare<E: Sample, C: Connection>(
     connection: &C,
-    world: &E::World,
     operations: Vec<Operation>,
     numbers: &AtomicU32,
 ) -> Result<(), TestCaseError> {
@@ -75,7 +84,7 @@ async fn compare<E: Sample, C: Connection>(
     for operation in operations {
         match operation {
             Operation::Create => {
-                let row = E::row(world, number());
+                let row = E::row(number());
                 let id = new_id::<E>(&row);
                 let created = repository.create(row).await.unwrap();
                 prop_assert_eq!(id_of::<E>(&created), id);
@@ -83,7 +92,7 @@ async fn compare<E: Sample, C: Connection>(
                 rows.insert(id, created);
             }
             Operation::CreateMany(count) => {
-                let new: Vec<_> = (0..count).map(|_| E::row(world, number())).collect();
+                let new: Vec<_> = (0..count).map(|_| E::row(number())).collect();
                 let mut expected: Vec<Uuid> = new.iter().map(new_id::<E>).collect();
                 let created = repository.create_many(new).await.unwrap();
                 let mut got: Vec<Uuid> = created.iter().map(id_of::<E>).collect();
@@ -95,14 +104,19 @@ async fn compare<E: Sample, C: Connection>(
             }
             Operation::Get(at) => {
                 let id = ever[at % ever.len()];
-                prop_assert_eq!(repository.find_by_id(id).await.unwrap(), rows.get(&id).cloned());
+                prop_assert_eq!(
+                    repository.find_by_id(id).await.unwrap(),
+                    rows.get(&id).cloned()
+                );
                 prop_assert_eq!(repository.exists(id).await.unwrap(), rows.contains_key(&id));
             }
             Operation::Update(at, expected) => {
                 let id = ever[at % ever.len()];
-                let change = E::change(world, number());
+                let change = E::change(number());
                 let versions = expected.versions::<E>(rows.get(&id));
-                let outcome = repository.update(id, change.clone(), versions.as_deref()).await;
+                let outcome = repository
+                    .update(id, change.clone(), versions.as_deref())
+                    .await;
                 match (rows.get(&id), expected) {
                     (None, _) => prop_assert!(is_missing(&outcome)),
                     (Some(_), Expected::Stale) => {
