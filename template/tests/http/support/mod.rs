@@ -16,7 +16,7 @@ mod schema;
 #[path = "../../support/mod.rs"]
 mod shared;
 
-pub(crate) use self::app::TestApp;
+pub(crate) use self::app::{TestApp, nowhere};
 pub(crate) use self::logs::Logs;
 pub(crate) use self::response::TestResponse;
 pub(crate) use self::schema::check;

@@ -69,7 +69,10 @@ fn visit(value: &Value, schema: &Value, document: &Value, at: &str, problems: &m
             "required" => {
                 for name in rule.as_array().unwrap() {
                     let name = name.as_str().unwrap();
-                    if value.as_object().is_some_and(|value| !value.contains_key(name)) {
+                    if value
+                        .as_object()
+                        .is_some_and(|value| !value.contains_key(name))
+                    {
                         wrong(format!("has no {name}"));
                     }
                 }
@@ -96,7 +99,13 @@ fn visit(value: &Value, schema: &Value, document: &Value, at: &str, problems: &m
         match keyword.as_str() {
             "$ref" => {
                 let target = rule.as_str().unwrap().trim_start_matches('#');
-                visit(value, document.pointer(target).unwrap(), document, at, problems);
+                visit(
+                    value,
+                    document.pointer(target).unwrap(),
+                    document,
+                    at,
+                    problems,
+                );
             }
             "allOf" => {
                 for one in rule.as_array().unwrap() {
@@ -123,10 +132,30 @@ fn visit(value: &Value, schema: &Value, document: &Value, at: &str, problems: &m
                     }
                 }
             }
-            "type" | "enum" | "minimum" | "maximum" | "minLength" | "maxLength" | "minItems"
-            | "maxItems" | "format" | "required" | "additionalProperties" | "oneOf" | "anyOf"
-            | "title" | "description" | "example" | "examples" | "default" | "deprecated"
-            | "propertyNames" | "pattern" | "uniqueItems" | "readOnly" | "writeOnly" => {}
+            "type"
+            | "enum"
+            | "minimum"
+            | "maximum"
+            | "minLength"
+            | "maxLength"
+            | "minItems"
+            | "maxItems"
+            | "format"
+            | "required"
+            | "additionalProperties"
+            | "oneOf"
+            | "anyOf"
+            | "title"
+            | "description"
+            | "example"
+            | "examples"
+            | "default"
+            | "deprecated"
+            | "propertyNames"
+            | "pattern"
+            | "uniqueItems"
+            | "readOnly"
+            | "writeOnly" => {}
             unknown => problems.push(format!("{at}: the keyword {unknown} is not checked here")),
         }
     }

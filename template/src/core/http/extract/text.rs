@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 
+use super::words::{one_of, unknown};
 use crate::core::http::error::FieldError;
 
 /// The error of reading texts. What `serde` says is made for programmers, so each kind is put into words here.
@@ -46,25 +47,6 @@ impl de::Error for TextError {
 
     fn duplicate_field(field: &'static str) -> Self {
         Self::Field(field.to_owned(), "is given more than once".to_owned())
-    }
-}
-
-/// What to say about a name that nobody reads.
-pub(super) fn unknown(known: &[&str]) -> String {
-    match known {
-        [] => "is not known; there is none".to_owned(),
-        _ => format!("is not known; there is {}", one_of(known)),
-    }
-}
-
-fn one_of(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [only] => format!("`{only}`"),
-        [first @ .., last] => {
-            let first: Vec<_> = first.iter().map(|name| format!("`{name}`")).collect();
-            format!("{} or `{last}`", first.join(", "))
-        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::core::http::docs;
 use crate::core::http::server::Surface;
 use crate::core::registry::{self, Origin, RegistryError};
 use crate::core::state::AppState;
+use crate::origin;
 
 /// Everything that is served, put together from the routes that files registered.
 pub struct Api {
@@ -174,7 +175,9 @@ impl Assembly {
             paths: HashMap::new(),
             routes: HashMap::new(),
             operations: HashMap::new(),
-            schemas: HashMap::new(),
+            schemas: openapi::common_schemas()
+                .map(|(name, schema)| (name, (schema, origin!())))
+                .collect(),
         }
     }
 

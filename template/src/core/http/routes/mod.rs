@@ -57,6 +57,10 @@ impl Routes {
     }
 
     /// Adds handlers: `routes!(list_users, create_user)`.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "nobody would look for `+` between routes"
+    )]
     pub fn add(mut self, handlers: impl IntoIterator<Item = Documented>) -> Self {
         self.handlers.extend(handlers);
         self
