@@ -226,10 +226,13 @@ impl Server {
                 // There are receivers as long as the ports are served.
                 let _ = stop.send(true);
                 tokio::select! {
-                    ended = timeout(limit, served) => match ended {
-                        Ok(_) => info!("stopped: all requests have ended"),
-                        Err(_) => warn!("stopped: requests were cut off, their time is over"),
-                    },
+                    ended = timeout(limit, served) => {
+                        if ended.is_ok() {
+                            info!("stopped: all requests have ended");
+                        } else {
+                            warn!("stopped: requests were cut off, their time is over");
+                        }
+                    }
                     () = signal() => warn!("stopped: requests were cut off by a second signal"),
                 }
             }

@@ -54,7 +54,7 @@ async fn a_field_of_the_wrong_type_is_pointed_at() {
       "detail": "1 field was refused.",
       "errors": [
         {
-          "detail": "invalid type: string \"many\", expected u32",
+          "detail": "must be a whole number, not negative, was a text",
           "pointer": "#/parts/0/quantity"
         }
       ]
@@ -90,7 +90,7 @@ async fn an_unknown_field_is_pointed_at() {
       "detail": "1 field was refused.",
       "errors": [
         {
-          "detail": "is not known: `aeg`, expected one of `name`, `age`, `parts`",
+          "detail": "is not known; there is `name`, `age` or `parts`",
           "pointer": "#/aeg"
         }
       ]

@@ -2,11 +2,7 @@
 //!
 //! No resource may use all of it. So that the compiler doesn't call the rest dead, files end with a `const _` that names what they offer.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that can't be set up has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
 
 mod app;
 mod logs;
