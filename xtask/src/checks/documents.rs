@@ -139,18 +139,25 @@ fn run_document(cx: &Context<'_>, database: Kind, path: &str, text: &str) -> Out
     cx.note(&output.replace(MARKER, "example "))?;
 
     let printed = split_output(&output, MARKER);
+    let mut wrong = Vec::new();
     for (example, printed) in examples.iter().zip(&printed) {
         let expected = example.expected.as_deref().unwrap_or_default();
         if let Some(line) = missing_line(expected, printed)? {
-            return Err(Failure::new("an example prints something else", what)
-                .at(format!("{path}:{}: expected {line}", example.line)));
+            wrong.push(format!("{path}:{}: expected {line}", example.line));
         }
     }
     if !status.success() {
         let last = examples
             .get(printed.len().saturating_sub(1))
             .map_or(1, |example| example.line);
-        return Err(Failure::new("an example fails", what).at(format!("{path}:{last}")));
+        wrong.push(format!("{path}:{last}: ended with {status}"));
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::new(
+            "an example does something else than the document says",
+            what,
+        )
+        .at(wrong.join("\n")));
     }
     service.stop()?;
     Ok(())
