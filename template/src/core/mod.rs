@@ -1,10 +1,32 @@
 //! Infrastructure without business names, itself a tower: each module uses only those below it.
 
+/// HTTP: the server and its middleware, errors, extractors, and the registry of routes with its OpenAPI document.
+pub mod http;
+
+/// Registered checks that say whether the service can do its work.
+pub mod health;
+
+/// What all handlers share, and the components that files bring along.
+pub mod state;
+
+/// The pooled client for requests to other services.
+#[cfg(feature = "http-client")]
+pub mod http_client;
+
+/// The id of the request that is being answered.
+pub mod request_id;
+
+/// The current time, from a clock that tests can replace.
+pub mod clock;
+
+/// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
+pub mod database;
+
+/// The log: its format, its filter, and panics.
+pub mod telemetry;
+
 /// Settings: sections, where their values come from, and what is wrong with them.
 pub mod config;
 
 /// The ground: sorted, checked iteration over what files have registered.
 pub mod registry;
-
-/// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
-pub mod database;

@@ -19,6 +19,18 @@ pub struct Origin {
     pub file: &'static str,
 }
 
+impl Origin {
+    /// The file from `src/` or `tests/` on: what the compiler was given depends on where it was called.
+    #[must_use]
+    pub fn short_file(&self) -> &'static str {
+        let slash = self
+            .file
+            .rfind("/src/")
+            .or_else(|| self.file.rfind("/tests/"));
+        slash.map_or(self.file, |slash| &self.file[slash + 1..])
+    }
+}
+
 impl fmt::Debug for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.file)

@@ -1,3 +1,15 @@
 //! The configuration: what is read from where, what is refused, and in which words.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
+
+mod env_files;
+mod explain;
+mod files;
+mod mistakes;
+mod precedence;
+mod secrets;
 mod sections;
+mod shipped;
+
+#[path = "../support/files.rs"]
+mod project;

@@ -15,6 +15,7 @@ mod logs;
 mod migrations;
 mod pool;
 mod recovery;
+mod repositories;
 mod startup;
 mod statements;
 mod transactions;

@@ -37,7 +37,7 @@ impl Section for CorsConfig {
             .with("allow_credentials", false)
     }
 
-    fn check(&self, env: AppEnv, checks: &mut Checks<'_>) {
+    fn check(&self, env: AppEnv, checks: &mut Checks<'_, '_>) {
         let any = self.allowed_origins.iter().any(|origin| origin == "*");
         if any && env != AppEnv::Local {
             checks.refuse(

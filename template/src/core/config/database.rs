@@ -191,7 +191,7 @@ impl Section for DatabaseConfig {
         }
     }
 
-    fn check(&self, _: AppEnv, checks: &mut Checks<'_>) {
+    fn check(&self, _: AppEnv, checks: &mut Checks<'_, '_>) {
         if self.pool_min_size > self.pool_max_size {
             let max = self.pool_max_size;
             checks.refuse(
@@ -223,7 +223,7 @@ impl Section for DatabaseConfig {
                         .join(", ");
                     checks.refuse(
                         needed,
-                        &format!("is not set, but {others} is"),
+                        &format!("must be set beside {others}"),
                         &[HOW_TO_SET],
                     );
                 }
@@ -246,7 +246,7 @@ impl Section for DatabaseConfig {
 
 impl DatabaseConfig {
     /// The URL is a secret, so what is wrong with it is said without showing it.
-    fn check_url(&self, checks: &mut Checks<'_>) {
+    fn check_url(&self, checks: &mut Checks<'_, '_>) {
         let Some(url) = self.url.as_ref().map(ExposeSecret::expose_secret) else {
             return;
         };

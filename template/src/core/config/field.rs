@@ -1,7 +1,10 @@
+use std::sync::LazyLock;
+
 use schemars::Schema;
 use serde_json::Value;
 
-use super::{AppEnv, Defaults, SectionEntry};
+use super::{AppEnv, ConfigError, Defaults, Problem, SectionEntry};
+use crate::core::registry::{self, RegistryError};
 
 /// What a field's text is read as.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +40,6 @@ pub(super) struct Field {
 }
 
 /// A section with its fields, in the order in which they are written in the struct.
-#[derive(Clone)]
 pub(super) struct SectionFields {
     pub(super) entry: &'static SectionEntry,
     /// The struct's doc comment.
@@ -46,14 +48,34 @@ pub(super) struct SectionFields {
 }
 
 impl SectionFields {
-    pub(super) fn of(entry: &'static SectionEntry) -> Self {
+    /// All sections that are registered.
+    pub(super) fn all() -> Result<&'static [Self], ConfigError> {
+        static ALL: LazyLock<Result<Vec<SectionFields>, RegistryError>> = LazyLock::new(|| {
+            let entries = registry::entries::<SectionEntry>()?;
+            if entries.is_empty() {
+                let kind = <SectionEntry as registry::Entry>::KIND;
+                return Err(RegistryError::Empty { kind });
+            }
+            Ok(entries.into_iter().map(SectionFields::of).collect())
+        });
+        ALL.as_deref()
+            .map_err(|error| ConfigError::new(vec![Problem::new(error.to_string())]))
+    }
+
+    fn of(entry: &'static SectionEntry) -> Self {
         let schema = (entry.schema)();
         let defaults = AppEnv::ALL.map(entry.defaults);
+        // The schema's properties are sorted by name; a reader wants them as they were written.
         let properties = schema.get("properties").and_then(Value::as_object);
-        let fields = properties
-            .into_iter()
-            .flatten()
-            .map(|(name, property)| Field::of(entry.prefix, name, property, &schema, &defaults))
+        let property = |name: &&str| {
+            properties?
+                .get(*name)
+                .map(|property| (name.to_string(), property))
+        };
+        let fields = (entry.field_names)()
+            .iter()
+            .filter_map(property)
+            .map(|(name, property)| Field::of(entry.prefix, &name, property, &schema, &defaults))
             .collect();
         Self {
             entry,
@@ -93,7 +115,7 @@ impl Field {
     }
 
     /// Whether any text would do, as far as the schema tells.
-    pub(super) fn kind_is_text(&self) -> bool {
+    pub(super) fn is_text(&self) -> bool {
         self.kind == Kind::Text
     }
 

@@ -1,16 +1,17 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
 use validator::Validate;
 
-use super::{AppEnv, Defaults, Section};
+use super::{AppEnv, Checks, Defaults, Section};
 
 /// The log, which goes to standard output.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
 pub struct LogConfig {
     /// `pretty` for people, `json` for machines: one object a line.
     pub format: LogFormat,
-    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or directives such as `info,app=debug`. `RUST_LOG`
-    /// wins.
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or directives such as `info,app=debug`. Below
+    /// `info` a level counts for the service's own code; libraries have their say in directives only. `RUST_LOG` wins.
     #[validate(length(min = 1))]
     pub level: String,
 }
@@ -33,6 +34,22 @@ impl Section for LogConfig {
             AppEnv::Uat | AppEnv::Prod => ("json", "info"),
         };
         Defaults::new().with("format", format).with("level", level)
+    }
+
+    fn check(&self, _: AppEnv, checks: &mut Checks<'_, '_>) {
+        if let Err(reason) = check_directives(&self.level) {
+            checks.refuse("level", &reason, &[]);
+        }
+    }
+}
+
+/// Whether the log can be filtered by this text; if not, why.
+pub(super) fn check_directives(text: &str) -> Result<(), String> {
+    match EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!(
+            "must be a level or directives such as `info,app=debug`: {error}"
+        )),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     sync::Arc,
 };
@@ -16,6 +16,7 @@ mod check;
 mod cors;
 mod database;
 mod docs;
+mod explain;
 mod field;
 #[cfg(feature = "http-client")]
 mod http_client;
@@ -23,36 +24,58 @@ mod list;
 mod log;
 mod problem;
 mod read;
+mod reference;
+mod report;
 mod secret;
 mod section;
 mod server;
 mod sources;
+mod timeouts;
+mod unknown;
 
 pub use app_env::{AppEnv, UnknownAppEnv};
 pub use check::Checks;
 pub use cors::CorsConfig;
 pub use database::{DatabaseConfig, SslMode};
 pub use docs::DocsConfig;
+pub use explain::Explanation;
 #[cfg(feature = "http-client")]
 pub use http_client::HttpClientConfig;
 pub use list::List;
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};
+pub use reference::{GeneratedFile, example, pages};
 pub use secret::Secret;
 pub use section::{Defaults, Section, SectionEntry};
 pub use server::ServerConfig;
 pub use sources::{Source, Sources};
 
-use self::{field::SectionFields, read::Reader, section::Loaded};
-use crate::core::registry::{self, RegistryError};
+use self::{
+    field::SectionFields, read::Reader, report::Report, section::Loaded, sources::RUST_LOG,
+};
 
 pub use crate::register_section;
 
 /// The configuration: every registered section, read and checked. Cheap to clone.
 #[derive(Clone)]
-pub struct Config {
+pub struct Config(Arc<Inner>);
+
+struct Inner {
     env: AppEnv,
-    sections: Arc<HashMap<TypeId, Box<dyn Loaded>>>,
+    warnings: Vec<Problem>,
+    rust_log: Option<String>,
+    sections: Sections,
+}
+
+/// The sections that were read, by their type.
+#[derive(Default)]
+struct Sections(BTreeMap<TypeId, Box<dyn Loaded>>);
+
+impl Sections {
+    fn get<S: Section>(&self) -> Option<&S> {
+        let section: &dyn Any = &**self.0.get(&TypeId::of::<S>())?;
+        section.downcast_ref()
+    }
 }
 
 impl Config {
@@ -71,42 +94,41 @@ impl Config {
     ///
     /// Everything that is wrong, with its source.
     pub fn from_sources(sources: &Sources) -> Result<Self, ConfigError> {
-        let env = sources
-            .env()
-            .map_err(|problem| ConfigError::new(vec![problem]))?;
-        let entries = registry::entries::<SectionEntry>().and_then(|entries| {
-            let kind = <SectionEntry as registry::Entry>::KIND;
-            if entries.is_empty() {
-                Err(RegistryError::Empty { kind })
-            } else {
-                Ok(entries)
-            }
-        });
-        let entries =
-            entries.map_err(|error| ConfigError::new(vec![Problem::new(error.to_string())]))?;
+        let env = sources.env()?;
+        let fields = SectionFields::all()?;
 
-        let mut problems = Vec::new();
-        let settings = sources.settings(env, &mut problems);
-        let mut sections = HashMap::new();
-        for entry in entries {
-            let fields = SectionFields::of(entry);
+        let (settings, problems) = sources.settings(env);
+        let mut report = Report::new(env, &settings, sources.secrets_dir());
+        report.problems.extend(problems);
+        unknown::report(fields, &mut report);
+        unknown::report_unreadable(sources.unreadable(), fields, &mut report);
+
+        let mut sections = Sections::default();
+        for section in fields {
             let mut reader = Reader {
-                env,
-                section: &fields,
-                settings: &settings,
-                problems: &mut problems,
+                section,
+                report: &mut report,
             };
-            if let Some(section) = (entry.read)(&mut reader) {
-                sections.insert((*section).type_id(), section);
+            if let Some(section) = (section.entry.read)(&mut reader) {
+                sections.0.insert((*section).type_id(), section);
             }
         }
-        if !problems.is_empty() {
-            return Err(ConfigError::new(problems));
+        timeouts::check(&sections, fields, &mut report);
+        let rust_log = sources.variable(RUST_LOG).filter(|text| !text.is_empty());
+        if let Some(Err(reason)) = rust_log.map(log::check_directives) {
+            let problem = Problem::new(format!("{RUST_LOG} {reason}"));
+            report.problems.push(problem.at(&Source::Environment));
         }
-        Ok(Self {
+
+        if !report.problems.is_empty() {
+            return Err(ConfigError::new(report.problems));
+        }
+        Ok(Self(Arc::new(Inner {
             env,
-            sections: Arc::new(sections),
-        })
+            warnings: report.warnings,
+            rust_log: rust_log.map(str::to_owned),
+            sections,
+        })))
     }
 
     /// For tests: the defaults of `local` and these keys, without files or the environment of the process.
@@ -140,7 +162,22 @@ impl Config {
     /// The environment whose defaults and rules hold.
     #[must_use]
     pub fn env(&self) -> AppEnv {
-        self.env
+        self.0.env
+    }
+
+    /// What is odd but no reason not to start.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.0.warnings
+    }
+
+    /// What `RUST_LOG` said, which wins over `LOG_LEVEL`.
+    #[must_use]
+    pub fn rust_log(&self) -> Option<&str> {
+        self.0
+            .rust_log
+            .as_deref()
+            .filter(|directives| !directives.is_empty())
     }
 
     /// A section.
@@ -150,11 +187,7 @@ impl Config {
     /// If its type was never registered: a mistake in the code, which every test meets.
     #[must_use]
     pub fn section<S: Section>(&self) -> &S {
-        let section = self.sections.get(&TypeId::of::<S>()).and_then(|section| {
-            let section: &dyn Any = &**section;
-            section.downcast_ref()
-        });
-        let Some(section) = section else {
+        let Some(section) = self.0.sections.get() else {
             panic!(
                 "{} is no section: `register_section!` is missing in its file",
                 std::any::type_name::<S>()
@@ -167,8 +200,8 @@ impl Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("env", &self.env)
-            .field("sections", &self.sections.values())
+            .field("env", &self.0.env)
+            .field("sections", &self.0.sections.0.values())
             .finish()
     }
 }

@@ -63,6 +63,19 @@ impl Problem {
         &self.message
     }
 
+    /// All of it but the line in question, for a log.
+    #[must_use]
+    pub fn one_line(&self) -> String {
+        let place = self
+            .place
+            .as_ref()
+            .map_or(String::new(), |place| format!(" ({place})"));
+        let remark = self.excerpt.iter().map(|excerpt| excerpt.remark.as_str());
+        let said = remark.chain(self.notes.iter().map(String::as_str));
+        let said: Vec<&str> = std::iter::once("").chain(said).collect();
+        format!("{}{place}{}", self.message, said.join("; "))
+    }
+
     /// Its text under this headline, such as `error` or `warning`.
     #[must_use]
     pub fn titled(&self, title: &str) -> String {

@@ -1,154 +1,142 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use figment::{Figment, providers::Serialized};
+use figment::{Figment, error::Kind as ErrorKind, providers::Serialized};
 use validator::ValidationError;
 
 use super::{
-    AppEnv, Problem, Section,
-    check::Checks,
+    Checks, Problem, Section,
     field::{Field, SectionFields},
-    sources::{Setting, Settings},
+    report::Report,
 };
 
 /// Reads one section from what is set.
-pub(super) struct Reader<'a> {
-    pub(super) env: AppEnv,
+pub(super) struct Reader<'a, 'r> {
     pub(super) section: &'a SectionFields,
-    pub(super) settings: &'a Settings,
-    pub(super) problems: &'a mut Vec<Problem>,
+    pub(super) report: &'a mut Report<'r>,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     /// The section, even if some of its values are refused: a default stands in for them, so that the others are judged, too.
-    /// `None` if one can't be replaced. Whether there were problems is seen from the list of problems.
+    /// `None` if one can't be replaced. Whether something was refused is seen from the report.
     pub(super) fn read<S: Section>(&mut self) -> Option<S> {
+        for field in self.section.fields.iter().filter(|field| field.is_secret()) {
+            self.report.judge_secret(field);
+        }
         let mut values = self.values();
-        let mut broken = self.report_missing(&mut values);
-        let section = loop {
-            // One flat figment for a section, of text only: each field's type decides what it is read as, so a secret `0123`
-            // keeps its zero.
-            match Figment::from(Serialized::defaults(&values)).extract_lossy::<S>() {
-                Ok(section) => break section,
-                Err(error) => {
-                    let field = error.path.last()?.clone();
-                    if !broken.insert(field.clone()) {
-                        return None;
-                    }
-                    self.report_unreadable(&field, error.kind);
-                    self.stand_in(&field, &mut values);
-                }
-            }
-        };
-        self.validate(&section, &mut broken);
+        self.report_missing(&mut values);
+        let section = self.extract::<S>(&mut values)?;
+        self.validate(&section);
         let mut checks = Checks {
-            env: self.env,
             section: self.section,
-            settings: self.settings,
-            problems: self.problems,
-            broken,
+            report: self.report,
         };
-        section.check(self.env, &mut checks);
+        section.check(checks.report.env, &mut checks);
         Some(section)
     }
 
     /// What each field is set to. An empty value of an optional field means that it is not set.
     fn values(&self) -> BTreeMap<String, String> {
-        let fields = self.section.fields.iter();
-        fields
-            .filter_map(|field| {
-                let value = match self.setting(field) {
-                    Some(setting) => &setting.value,
-                    None => field.default_in(self.env)?,
-                };
-                let unset = value.is_empty() && field.optional;
-                (!unset).then(|| (field.name.clone(), value.to_owned()))
-            })
-            .collect()
+        let env = self.report.env;
+        let value = |field: &Field| {
+            let value = match self.report.setting(&field.key) {
+                Some(setting) => setting.value.as_str(),
+                None => field.default_in(env)?,
+            };
+            let unset = value.is_empty() && field.optional;
+            (!unset).then(|| (field.name.clone(), value.to_owned()))
+        };
+        self.section.fields.iter().filter_map(value).collect()
     }
 
-    fn setting(&self, field: &Field) -> Option<&Setting> {
-        self.settings.get(&field.key)?.last()
-    }
-
-    /// Reports fields that must have a value and have none; returns their names.
-    fn report_missing(&mut self, values: &mut BTreeMap<String, String>) -> HashSet<String> {
-        let mut missing = HashSet::new();
+    /// Reports fields that must have a value and have none.
+    fn report_missing(&mut self, values: &mut BTreeMap<String, String>) {
         for field in &self.section.fields {
             if !field.optional && !values.contains_key(&field.name) {
-                let message = format!("{} is not set, which it must be", field.key);
-                let note = format!("{}; it accepts {}", field.summary(), field.accepted());
-                self.problems.push(Problem::new(message).note(note));
-                missing.insert(field.name.clone());
+                let accepted = format!("it accepts {}", field.accepted());
+                let notes = [field.summary(), &accepted];
+                self.report
+                    .refuse(field, "is not set, which it must be", &notes);
+                self.stand_in(field, values);
             }
         }
-        for name in &missing {
-            self.stand_in(name, values);
-        }
-        missing
     }
 
-    /// Reports a value that isn't what its field's type reads. The error's own text contains the value, so only its kind is used.
-    fn report_unreadable(&mut self, name: &str, kind: figment::error::Kind) {
-        let Some(field) = self.section.fields.iter().find(|field| field.name == name) else {
-            return;
-        };
+    /// One flat figment for the section, of text only: each field's type decides what it is read as, so a secret `0123` keeps its
+    /// zero.
+    fn extract<S: Section>(&mut self, values: &mut BTreeMap<String, String>) -> Option<S> {
+        // Each round mends one field; one that was mended before can't be.
+        for _ in 0..=self.section.fields.len() {
+            let error = match Figment::from(Serialized::defaults(&*values)).extract_lossy::<S>() {
+                Ok(section) => return Some(section),
+                Err(error) => error,
+            };
+            let name = error.path.last().map(String::as_str).unwrap_or_default();
+            let Some(field) = self.section.fields.iter().find(|field| field.name == name) else {
+                // Its own message is left out: it could hold a value.
+                let message = format!("the keys {}… can't be read", self.section.entry.prefix);
+                self.report.problems.push(Problem::new(message));
+                return None;
+            };
+            self.refuse_unreadable(field, error.kind);
+            self.stand_in(field, values);
+        }
+        None
+    }
+
+    /// Reports a value that isn't what its field's type reads. Most of figment's messages contain the value, so they are ours.
+    fn refuse_unreadable(&mut self, field: &Field, kind: ErrorKind) {
         let reason = match kind {
-            // The message of a type of ours, such as an address: it says what is accepted.
-            figment::error::Kind::Message(message)
-                if !field.is_secret() && field.kind_is_text() =>
-            {
-                message
-            }
+            // What a type of the section's own says; it knows best what it accepts.
+            ErrorKind::Message(message) if field.is_text() => message,
             _ => format!("must be {}", field.accepted()),
         };
-        self.refuse(field, &reason);
-    }
-
-    fn refuse(&mut self, field: &Field, reason: &str) {
-        let Some(setting) = self.setting(field) else {
-            // The section's own default is wrong. Nobody can mend that with a setting.
-            let message = format!("the default of {} {reason}", field.key);
-            let note = format!("it is written in {}", self.section.entry.origin.file);
-            self.problems.push(Problem::new(message).note(note));
-            return;
-        };
-        let problem = Problem::new(format!("{} {reason}", field.key)).at(&setting.source);
-        let problem = field.showing(problem, setting, self.env);
-        self.problems.push(problem);
+        match self.report.setting(&field.key) {
+            Some(setting) if is_service_link(&setting.value) => {
+                let service = service_of(&field.key);
+                let reason = format!("was set by Kubernetes, for a Service called `{service}`");
+                self.report.refuse(field, &reason, &[
+                    "put `enableServiceLinks: false` into the pod's spec, or give the Service another name",
+                ]);
+            }
+            Some(_) => {
+                self.report.refuse(field, &reason, &[]);
+            }
+            None => {
+                // The section's own default is wrong. Nobody can mend that with a setting.
+                let note = format!(
+                    "its default is wrong; it is written in {}",
+                    self.section.entry.origin.file
+                );
+                self.report.refuse(field, &reason, &[&note]);
+            }
+        }
     }
 
     /// Puts something readable in the place of a value that was refused.
-    fn stand_in(&self, name: &str, values: &mut BTreeMap<String, String>) {
-        let Some(field) = self.section.fields.iter().find(|field| field.name == name) else {
-            return;
-        };
-        match field
-            .default_in(self.env)
-            .map(str::to_owned)
-            .or_else(|| field.any_value())
-        {
+    fn stand_in(&self, field: &Field, values: &mut BTreeMap<String, String>) {
+        let default = field.default_in(self.report.env).map(str::to_owned);
+        match default.or_else(|| field.any_value()) {
             Some(value) if !(value.is_empty() && field.optional) => {
-                values.insert(name.to_owned(), value)
+                values.insert(field.name.clone(), value)
             }
-            _ => values.remove(name),
+            _ => values.remove(&field.name),
         };
     }
 
     /// Runs the struct's own rules and reports them in our words: validator's text contains values.
-    fn validate<S: Section>(&mut self, section: &S, broken: &mut HashSet<String>) {
+    fn validate<S: Section>(&mut self, section: &S) {
         let Err(errors) = section.validate() else {
             return;
         };
         let errors = errors.field_errors();
         for field in &self.section.fields {
-            let Some(found) = errors.get(field.name.as_str()) else {
-                continue;
-            };
-            if !broken.insert(field.name.clone()) {
-                continue;
-            }
-            for error in *found {
-                self.refuse(field, &words(error, field));
+            for error in errors
+                .get(field.name.as_str())
+                .into_iter()
+                .copied()
+                .flatten()
+            {
+                self.report.refuse(field, &words(error, field), &[]);
             }
         }
     }
@@ -168,4 +156,21 @@ fn words(error: &ValidationError, field: &Field) -> String {
         (None, "url") => "must be a URL".to_owned(),
         (None, _) => format!("must be {}", field.accepted()),
     }
+}
+
+/// Whether this is what Kubernetes writes for a Service of the namespace, such as `DATABASE_PORT=tcp://10.0.0.7:5432`.
+pub(super) fn is_service_link(value: &str) -> bool {
+    let scheme = value.split_once("://").map(|(scheme, _)| scheme);
+    matches!(scheme, Some("tcp" | "udp" | "sctp"))
+}
+
+/// The Service for which Kubernetes sets this variable.
+pub(super) fn service_of(key: &str) -> String {
+    let end = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"]
+        .into_iter()
+        .filter_map(|part| key.find(part))
+        .min();
+    key[..end.unwrap_or(key.len())]
+        .to_ascii_lowercase()
+        .replace('_', "-")
 }

@@ -101,9 +101,8 @@ const PLACEHOLDERS: &[&str] = &[
 /// Judges a secret as it would be used. Of a URL only the password counts, and none at all is in order: a URL can be completed by
 /// another key, and a server can trust by certificate.
 pub(super) fn weakness(text: &str) -> Option<Weakness> {
-    match url_password(text) {
-        Some(None) => None,
-        Some(Some(password)) => judge(password),
+    match authority(text) {
+        Some(authority) => judge(password(authority)?),
         None => judge(text),
     }
 }
@@ -136,19 +135,17 @@ fn judge(text: &str) -> Option<Weakness> {
     }
 }
 
-/// `None` if the text is no URL; `Some(None)` if it is one without a password.
-fn url_password(text: &str) -> Option<Option<&str>> {
-    let (scheme, rest) = text.split_once(':')?;
+/// Of a URL the part between `//` and the path. `None` if the text is no URL.
+fn authority(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
         && scheme
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c));
-    let authority = rest.strip_prefix("//").filter(|_| is_scheme)?;
-    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-    Some(
-        authority
-            .rsplit_once('@')
-            .and_then(|(user, _)| user.split_once(':'))
-            .map(|(_, password)| password),
-    )
+    is_scheme.then(|| rest.split(['/', '?', '#']).next().unwrap_or_default())
+}
+
+fn password(authority: &str) -> Option<&str> {
+    let (user, _) = authority.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
 }

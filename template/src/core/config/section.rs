@@ -1,7 +1,11 @@
 use std::{any::Any, fmt};
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserializer,
+    de::{self, DeserializeOwned, Visitor},
+    forward_to_deserialize_any,
+};
 use validator::Validate;
 
 use super::{AppEnv, check::Checks, read::Reader};
@@ -19,7 +23,7 @@ pub trait Section:
     fn defaults(env: AppEnv) -> Defaults;
 
     /// Rules between fields, and those of an environment. What is wrong is reported through `checks`.
-    fn check(&self, env: AppEnv, checks: &mut Checks<'_>) {
+    fn check(&self, env: AppEnv, checks: &mut Checks<'_, '_>) {
         let _ = (env, checks);
     }
 }
@@ -37,6 +41,10 @@ impl Defaults {
 
     /// Adds the default of a field.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`with(\"port\", 8080)` reads better than with a reference"
+    )]
     pub fn with(mut self, field: &'static str, value: impl ToString) -> Self {
         self.0.push((field, value.to_string()));
         self
@@ -45,10 +53,6 @@ impl Defaults {
     pub(super) fn get(&self, field: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| *name == field);
         found.map(|(_, value)| value.as_str())
-    }
-
-    pub(super) fn fields(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|(name, _)| *name)
     }
 }
 
@@ -62,8 +66,9 @@ pub struct SectionEntry {
     pub(super) prefix: &'static str,
     pub(super) origin: Origin,
     pub(super) schema: fn() -> Schema,
+    pub(super) field_names: fn() -> &'static [&'static str],
     pub(super) defaults: fn(AppEnv) -> Defaults,
-    pub(super) read: fn(&mut Reader<'_>) -> Option<Box<dyn Loaded>>,
+    pub(super) read: fn(&mut Reader<'_, '_>) -> Option<Box<dyn Loaded>>,
 }
 
 impl SectionEntry {
@@ -74,6 +79,7 @@ impl SectionEntry {
             prefix,
             origin,
             schema: schema::<S>,
+            field_names: field_names::<S>,
             defaults: S::defaults,
             read: |reader| {
                 reader
@@ -93,6 +99,39 @@ fn schema<S: Section>() -> Schema {
     let settings =
         SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<S>()
+}
+
+/// The names of the struct's fields, as they are written: its `Deserialize` asks for them.
+fn field_names<S: Section>() -> &'static [&'static str] {
+    let mut names: &'static [&'static str] = &[];
+    // It fails for sure, there is nothing to be read; the names have been asked for by then.
+    let _ = S::deserialize(FieldNames(&mut names));
+    names
+}
+
+struct FieldNames<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = de::value::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("only the names are wanted"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
 }
 
 inventory::collect!(SectionEntry);

@@ -17,16 +17,20 @@
 //! | what a repository fails with: [`DataError`] | `error.rs` |
 //! | waiting for the server when the service starts | `wait.rs` |
 //! | the schema's history | `migrator/` |
+//! | pages of lists | `keyset.rs` |
+//! | example data | `seed.rs` |
 
 mod connection;
 mod error;
 mod executor;
 mod guard;
 mod keeper;
+pub mod keyset;
 mod manager;
 pub mod migrator;
 mod pool;
 mod postgres;
+pub mod seed;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{AppEnv, Problem};
+use super::{AppEnv, ConfigError, Problem};
 
 mod env_file;
 mod secrets_dir;
@@ -65,6 +65,8 @@ pub struct Sources {
     config_dir: Directory,
     secrets_dir: Directory,
     process: BTreeMap<String, String>,
+    /// Variables whose value is no UTF-8.
+    unreadable: Vec<String>,
     env: Option<AppEnv>,
 }
 
@@ -109,6 +111,10 @@ pub(super) const APP_ENV: &str = "APP_ENV";
 pub(super) const APP_CONFIG_DIR: &str = "APP_CONFIG_DIR";
 /// Where the secret files are.
 pub(super) const APP_SECRETS_DIR: &str = "APP_SECRETS_DIR";
+/// Where they usually are.
+const SECRETS_DIR: &str = "/mnt/secrets";
+/// What is logged, for this run: it wins over `LOG_LEVEL`.
+pub(super) const RUST_LOG: &str = "RUST_LOG";
 /// The three keys that say where the other ones are found.
 pub(super) const BOOTSTRAP: [&str; 3] = [APP_ENV, APP_CONFIG_DIR, APP_SECRETS_DIR];
 
@@ -116,10 +122,19 @@ impl Sources {
     /// The environment of the process, and the directories that it names.
     #[must_use]
     pub fn of_process() -> Self {
-        // What is no UTF-8 is none of ours: every key and value of ours is text.
-        let process = env::vars_os()
-            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-        Self::of_environment(process)
+        let (mut process, mut unreadable) = (Vec::new(), Vec::new());
+        for (key, value) in env::vars_os() {
+            // A key that is no UTF-8 is none of ours.
+            let Ok(key) = key.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => process.push((key, value)),
+                Err(_) => unreadable.push(key),
+            }
+        }
+        Self {
+            unreadable,
+            ..Self::of_environment(process)
+        }
     }
 
     /// These variables in the place of the process environment, and the directories that they name.
@@ -137,8 +152,9 @@ impl Sources {
         };
         Self {
             config_dir: directory(APP_CONFIG_DIR, "env_files"),
-            secrets_dir: directory(APP_SECRETS_DIR, "/mnt/secrets"),
+            secrets_dir: directory(APP_SECRETS_DIR, SECRETS_DIR),
             process,
+            unreadable: Vec::new(),
             env: None,
         }
     }
@@ -168,41 +184,50 @@ impl Sources {
     }
 
     /// The directory of the secrets, to be named where a secret is missing.
-    pub(super) fn secrets_dir(&self) -> Option<&Path> {
-        self.secrets_dir.path()
+    pub(super) fn secrets_dir(&self) -> String {
+        let path = self.secrets_dir.path().unwrap_or(Path::new(SECRETS_DIR));
+        path.display().to_string()
+    }
+
+    /// Variables of the process whose value is no text. They set nothing.
+    pub(super) fn unreadable(&self) -> &[String] {
+        &self.unreadable
     }
 
     pub(super) fn variable(&self, key: &str) -> Option<&str> {
         self.process.get(key).map(String::as_str)
     }
 
-    pub(super) fn env(&self) -> Result<AppEnv, Problem> {
+    pub(super) fn env(&self) -> Result<AppEnv, ConfigError> {
         match (self.env, self.variable(APP_ENV)) {
             (Some(env), _) => Ok(env),
             (None, None | Some("")) => Ok(AppEnv::default()),
             (None, Some(text)) => text.parse().map_err(|error| {
-                Problem::new(format!("{APP_ENV} {error}")).at(&Source::Environment)
+                let problem = Problem::new(format!("{APP_ENV} {error}"));
+                ConfigError::new(vec![problem.at(&Source::Environment)])
             }),
         }
     }
 
     /// Everything that is set, by anything but a default. Reads top-down as the list of precedence, lowest first.
-    pub(super) fn settings(&self, env: AppEnv, problems: &mut Vec<Problem>) -> Settings {
+    /// Also what was wrong with the files themselves.
+    pub(super) fn settings(&self, env: AppEnv) -> (Settings, Vec<Problem>) {
         let mut settings = Settings::new();
-        if self.config_dir.exists(APP_CONFIG_DIR, problems)
+        let mut problems = Vec::new();
+        if self.config_dir.exists(APP_CONFIG_DIR, &mut problems)
             && let Some(directory) = self.config_dir()
         {
             // 1. What holds in every environment.
-            env_file::read(&directory.join(".env"), &mut settings, problems);
+            env_file::read(&directory.join(".env"), &mut settings, &mut problems);
             // 2. What holds in this one. In `local` that is a developer's own file, which git ignores.
             let of_env = directory.join(format!(".env.{env}"));
-            env_file::read(&of_env, &mut settings, problems);
+            env_file::read(&of_env, &mut settings, &mut problems);
         }
         // 3. Secrets, one file for each key.
-        if self.secrets_dir.exists(APP_SECRETS_DIR, problems)
-            && let Some(directory) = self.secrets_dir()
+        if self.secrets_dir.exists(APP_SECRETS_DIR, &mut problems)
+            && let Some(directory) = self.secrets_dir.path()
         {
-            secrets_dir::read(directory, &mut settings, problems);
+            secrets_dir::read(directory, &mut settings, &mut problems);
         }
         // 4. The environment of the process.
         for (key, value) in &self.process {
@@ -212,14 +237,18 @@ impl Sources {
             };
             settings.entry(key.clone()).or_default().push(setting);
         }
-        settings
+        (settings, problems)
     }
 }
 
-/// A path as it is shown: from the working directory if it is below.
+/// A path as it is shown: from the working directory, if that is not far.
 fn shown(path: &Path) -> String {
-    let below = env::current_dir()
-        .ok()
-        .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
-    below.as_deref().unwrap_or(path).display().to_string()
+    let from_here = env::current_dir().ok().and_then(|here| {
+        let below = path.strip_prefix(&here).map(Path::to_owned);
+        let beside = || Some(Path::new("..").join(path.strip_prefix(here.parent()?).ok()?));
+        // From the root of the file system everything would be not far.
+        let beside = || beside().filter(|_| here.components().count() > 2);
+        below.ok().or_else(beside)
+    });
+    from_here.as_deref().unwrap_or(path).display().to_string()
 }

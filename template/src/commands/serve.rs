@@ -1,0 +1,46 @@
+use anyhow::Context;
+
+use super::{database, output};
+use crate::core::{
+    config::{Config, DatabaseConfig, LogConfig, LogFormat},
+    http::server::{Server, Signals},
+    state::AppState,
+};
+
+/// Serves until the process is told to stop.
+pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
+    let database = database::connect(&config).await?;
+    if config.section::<DatabaseConfig>().auto_migrate {
+        let applied = database::migrator(&config)?.up().await?;
+        if !applied.is_empty() {
+            tracing::info!(?applied, "the schema is up to date");
+        }
+    }
+    let pretty = config.section::<LogConfig>().format == LogFormat::Pretty;
+    let app = AppState::builder(config).database(database).build()?;
+    let server = Server::bind(app).await?;
+    // Before anybody is told that it runs: who knows can stop it, too.
+    let mut signals = Signals::listen().context("can't listen for signals")?;
+    announce(&server, pretty);
+    server.run_until(async move || signals.next().await).await;
+    Ok(())
+}
+
+/// Says where it is. For people the page to open is the last line, where they look.
+fn announce(server: &Server, pretty: bool) {
+    let url = server.url();
+    let docs = server.docs_url();
+    let management = server.management_address();
+    if !pretty {
+        let address = server.address();
+        tracing::info!(%address, management = management.map(tracing::field::display), docs, "listening");
+        return;
+    }
+    if let Some(address) = management {
+        output::print_line(&format!("management  http://{address}"));
+    }
+    output::print_line(&format!("ready       {url}"));
+    if let Some(docs) = docs {
+        output::print_line(&format!("Swagger UI  {docs}"));
+    }
+}

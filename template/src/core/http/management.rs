@@ -1,0 +1,127 @@
+//! For operators and probes: outside `local` on a port of their own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{AppError, Result, Routes, register_routes, routes};
+use crate::core::config::AppEnv;
+use crate::core::health::{Health, HealthReport};
+use crate::core::state::AppState;
+
+register_routes! { management at "/" tagged "management": Routes::new().add(routes!(livez, readyz, health, version)) }
+
+/// When to look again: probes come on their own anyway.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Is the process alive?
+///
+/// Answers as long as requests are served at all: a restart would not help against anything else.
+#[utoipa::path(get, path = "/livez", responses((status = OK, body = ProbeOut)))]
+async fn livez() -> Json<ProbeOut> {
+    Json(ProbeOut { ok: true })
+}
+
+/// Should the service get requests?
+///
+/// Not while a check fails that it can't work without, such as the database's. `/health` says more.
+#[utoipa::path(get, path = "/readyz", responses((status = OK, body = ProbeOut)))]
+async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
+    let report = report(&app).await;
+    let unready: Vec<_> = report.unready().collect();
+    if unready.is_empty() {
+        return Ok(Json(ProbeOut { ok: true }));
+    }
+    let detail = format!("Not ready: {}.", unready.join(", "));
+    Err(AppError::unavailable(detail, RETRY_AFTER))
+}
+
+/// How is everything the service depends on?
+///
+/// One entry for each check. If one fails, the answer is a problem that has the same `checks`. Checks run at most once a second.
+#[utoipa::path(get, path = "/health", responses((status = OK, body = HealthOut)))]
+async fn health(app: AppState) -> Result<Json<HealthOut>> {
+    let report = report(&app).await;
+    let reveal_causes = matches!(app.config.env(), AppEnv::Local | AppEnv::Dev);
+    let out = HealthOut::new(&report, reveal_causes);
+    let failing: Vec<_> = report.failing().collect();
+    if failing.is_empty() {
+        return Ok(Json(out));
+    }
+    let detail = format!("Failing: {}.", failing.join(", "));
+    Err(AppError::unavailable(detail, RETRY_AFTER).with_member("checks", out.checks))
+}
+
+/// Which version is this?
+#[utoipa::path(get, path = "/version", responses((status = OK, body = VersionOut)))]
+async fn version() -> Json<VersionOut> {
+    Json(VersionOut {
+        name: env!("CARGO_PKG_NAME").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+async fn report(app: &AppState) -> Arc<HealthReport> {
+    app.component::<Health>().report(app).await
+}
+
+/// A probe's answer when all is well; otherwise it is a problem.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct ProbeOut {
+    /// Always true.
+    ok: bool,
+}
+
+/// What the checks say.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct HealthOut {
+    /// One entry for each check, by name.
+    checks: BTreeMap<String, CheckOut>,
+}
+
+/// What one check says.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct CheckOut {
+    /// Whether it passed.
+    healthy: bool,
+    /// Whether the service gets no requests while it fails.
+    gates_readiness: bool,
+    /// How long it took, in milliseconds.
+    #[schema(example = 0.8)]
+    duration_ms: f64,
+    /// Why it failed; outside `local` and `dev` only the log says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "no answer in 2 s")]
+    failure: Option<String>,
+}
+
+/// Which version is running.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct VersionOut {
+    /// The service's name.
+    name: String,
+    /// Its version.
+    #[schema(example = "0.1.0")]
+    version: String,
+}
+
+impl HealthOut {
+    fn new(report: &HealthReport, reveal_causes: bool) -> Self {
+        let checks = report.checks.iter().map(|(name, check)| {
+            let out = CheckOut {
+                healthy: check.failure.is_none(),
+                gates_readiness: check.gates_readiness,
+                duration_ms: check.duration.as_secs_f64() * 1000.0,
+                failure: check.failure.clone().filter(|_| reveal_causes),
+            };
+            ((*name).to_owned(), out)
+        });
+        Self {
+            checks: checks.collect(),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! HTTP: what a handler needs to be served, documented and answered for.
+//!
+//! A file in `routes/` registers its handlers with [`register_routes!`]. Everything else is made of that: the [`Api`] checks the
+//! registrations, and holds the router and the OpenAPI document; [`serve`](crate::core::http::server::serve) puts it behind the middleware and on its ports.
+
+mod docs;
+mod error;
+mod extract;
+mod index;
+mod management;
+mod middleware;
+mod problems;
+mod respond;
+mod routes;
+
+/// Lists on the wire: which page is wanted, and the page.
+pub mod pagination;
+
+/// The listeners, and how the service starts and stops.
+pub mod server;
+
+pub use self::error::{AppError, FieldError, Problem, ProblemCode, Result};
+pub use self::extract::{
+    FromQuery, IfMatch, QueryPairs, ValidHeaders, ValidJson, ValidPath, ValidQuery,
+};
+pub use self::respond::{Created, NoContent, Representation, Tagged};
+pub use self::routes::{
+    Api, Authentication, Document, Documented, Exposure, Reference, RouteModule, RouteRow, Routes,
+    RoutesError, route_table,
+};
+pub use self::server::{Surface, router};
+pub use crate::{documented_routes as routes, register_routes, route_module};

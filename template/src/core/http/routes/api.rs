@@ -1,0 +1,377 @@
+//! From what files registered to what is served: every rule is checked before anything is merged, since axum would panic and
+//! utoipa would silently drop what comes second.
+
+use std::collections::HashMap;
+
+use axum::Router;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{OpenApi, RefOr};
+
+use super::openapi::{self, Document};
+use super::table::RouteRow;
+use super::{Documented, Exposure, RouteModule};
+use crate::core::http::docs;
+use crate::core::http::server::Surface;
+use crate::core::registry::{self, Origin, RegistryError};
+use crate::core::state::AppState;
+
+/// Everything that is served, put together from the routes that files registered.
+pub struct Api {
+    /// What is served to everybody.
+    pub(in crate::core::http) public: Router<AppState>,
+    /// What is served to operators and probes.
+    pub(in crate::core::http) management: Router<AppState>,
+    document: Document,
+    table: Vec<RouteRow>,
+}
+
+impl Api {
+    /// What all files of the program registered.
+    ///
+    /// # Errors
+    ///
+    /// See [`RoutesError`].
+    pub fn registered() -> Result<Self, RoutesError> {
+        let mut authentication = inventory::iter::<Authentication>.into_iter();
+        Self::assemble(
+            registry::entries::<RouteModule>()?,
+            authentication.next().copied(),
+        )
+    }
+
+    /// What these modules bring. The program uses [`Api::registered`]; tests choose.
+    ///
+    /// # Errors
+    ///
+    /// See [`RoutesError`].
+    pub fn assemble<'m>(
+        modules: impl IntoIterator<Item = &'m RouteModule>,
+        authentication: Option<Authentication>,
+    ) -> Result<Self, RoutesError> {
+        let mut assembly = Assembly::new();
+        for module in modules {
+            assembly.module(module, authentication)?;
+        }
+        assembly.finish()
+    }
+
+    /// The OpenAPI document, with all modules.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The document with what this surface serves; elsewhere a client would only meet 404.
+    pub(in crate::core::http) fn document_for(&self, surface: Surface) -> Document {
+        match surface {
+            Surface::All => self.document.clone(),
+            Surface::Public | Surface::Management => self.document.only(|path| {
+                let mut rows = self.table.iter().filter(|row| row.path == path);
+                let management = surface == Surface::Management;
+                rows.any(|row| (row.exposure == Exposure::Management) == management)
+            }),
+        }
+    }
+
+    /// One row for each method and path, sorted by path.
+    #[must_use]
+    pub fn table(&self) -> &[RouteRow] {
+        &self.table
+    }
+}
+
+/// Why the routes that files registered can't be served together. Whoever is at fault is named by file.
+#[derive(Debug, thiserror::Error)]
+pub enum RoutesError {
+    /// No file registers a route: the linker dropped them all.
+    #[error("no file registers a route")]
+    Empty,
+    /// See [`RegistryError`].
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A module outside `routes/` does not say where it is served.
+    #[error("{}: say where these routes are served, `register_routes! {{ {} at \"/…\": … }}`", .0.file, .1.as_str())]
+    NoPrefix(Origin, Exposure),
+    /// Routes need a caller's identity, and no part establishes it.
+    #[error("{}: the routes are `authenticated`, but no authentication part is there to let anybody in", .0.file)]
+    NoAuthentication(Origin),
+    /// Two handlers want the same requests.
+    #[error("{method} {path} is registered twice: in {} and in {}", first.file, second.file)]
+    DuplicateRoute {
+        /// The method.
+        method: &'static str,
+        /// The path, as the second one writes it.
+        path: String,
+        /// Who has it first.
+        first: Origin,
+        /// Who wants it, too.
+        second: Origin,
+    },
+    /// Two paths differ only in what they call a parameter, so they can't be told apart.
+    #[error("{path} and {other} differ only in a parameter's name: in {} and in {}", first.file, second.file)]
+    ParameterNames {
+        /// One path.
+        path: String,
+        /// The other one.
+        other: String,
+        /// Who has the first.
+        first: Origin,
+        /// Who has the second.
+        second: Origin,
+    },
+    /// Two operations have one id, which generated clients use as a function's name.
+    #[error("the operation id `{id}` is used twice: in {} and in {}", first.file, second.file)]
+    DuplicateOperation {
+        /// The id.
+        id: String,
+        /// Who has it first.
+        first: Origin,
+        /// Who uses it, too.
+        second: Origin,
+    },
+    /// Two different types have one name in the document, which would keep only one of them.
+    #[error(
+        "the schema name `{name}` stands for different types: in {} and in {}; rename one, or give it `#[schema(as = …)]`",
+        first.file, second.file
+    )]
+    DuplicateSchema {
+        /// The name.
+        name: String,
+        /// Who uses it first.
+        first: Origin,
+        /// Who uses it for something else.
+        second: Origin,
+    },
+}
+
+/// How `authenticated` routes are guarded; an authentication part registers one with `inventory::submit!`.
+#[derive(Clone, Copy)]
+pub struct Authentication {
+    /// Puts the guard in front of these routes.
+    pub guard: fn(Router<AppState>) -> Router<AppState>,
+}
+
+inventory::collect!(Authentication);
+
+/// What is collected so far, and who brought it.
+struct Assembly {
+    routers: [Router<AppState>; 2],
+    openapi: OpenApi,
+    table: Vec<RouteRow>,
+    paths: HashMap<String, (String, Origin)>,
+    routes: HashMap<(&'static str, String), Origin>,
+    operations: HashMap<String, Origin>,
+    schemas: HashMap<String, (RefOr<Schema>, Origin)>,
+}
+
+impl Assembly {
+    fn new() -> Self {
+        Self {
+            routers: [Router::new(), Router::new()],
+            openapi: openapi::empty(),
+            table: Vec::new(),
+            paths: HashMap::new(),
+            routes: HashMap::new(),
+            operations: HashMap::new(),
+            schemas: HashMap::new(),
+        }
+    }
+
+    fn module(
+        &mut self,
+        module: &RouteModule,
+        authentication: Option<Authentication>,
+    ) -> Result<(), RoutesError> {
+        let origin = module.origin;
+        let guard = match (module.exposure, authentication) {
+            (Exposure::Authenticated, None) => return Err(RoutesError::NoAuthentication(origin)),
+            (Exposure::Authenticated, Some(authentication)) => Some(authentication.guard),
+            (Exposure::Public | Exposure::Management, _) => None,
+        };
+        let prefix = module
+            .prefix()
+            .ok_or(RoutesError::NoPrefix(origin, module.exposure))?;
+
+        let mut router = Router::new();
+        for handler in (module.routes)().handlers {
+            let method_router = handler.method_router();
+            for path in self.handler(module, &prefix, handler)? {
+                router = router.route(&path, method_router.clone());
+            }
+        }
+        if let Some(guard) = guard {
+            router = guard(router);
+        }
+        let of_exposure = &mut self.routers[usize::from(module.exposure == Exposure::Management)];
+        *of_exposure = std::mem::take(of_exposure).merge(router);
+        Ok(())
+    }
+
+    /// Checks one handler and takes it into the document; returns the paths it is served at.
+    fn handler(
+        &mut self,
+        module: &RouteModule,
+        prefix: &str,
+        Documented((schemas, paths, _)): Documented,
+    ) -> Result<Vec<String>, RoutesError> {
+        for (name, schema) in schemas {
+            self.schema(name, schema, module.origin)?;
+        }
+        let mut served_at = Vec::new();
+        for (path, mut item) in paths.paths {
+            let path = match format!("{prefix}{}", path.trim_end_matches('/')) {
+                path if path.is_empty() => "/".to_owned(),
+                path => path,
+            };
+            self.path(&path, module.origin)?;
+            for (method, operation) in operations(&mut item) {
+                self.operation(module, method, &path, operation)?;
+            }
+            match self.openapi.paths.paths.get_mut(&path) {
+                Some(existing) => existing.merge_operations(item),
+                None => drop(self.openapi.paths.paths.insert(path.clone(), item)),
+            }
+            served_at.push(path);
+        }
+        Ok(served_at)
+    }
+
+    fn path(&mut self, path: &str, origin: Origin) -> Result<(), RoutesError> {
+        let (other, first) = self
+            .paths
+            .entry(without_parameter_names(path))
+            .or_insert_with(|| (path.to_owned(), origin));
+        if other == path {
+            return Ok(());
+        }
+        Err(RoutesError::ParameterNames {
+            path: other.clone(),
+            other: path.to_owned(),
+            first: *first,
+            second: origin,
+        })
+    }
+
+    fn operation(
+        &mut self,
+        module: &RouteModule,
+        method: &'static str,
+        path: &str,
+        operation: &mut Operation,
+    ) -> Result<(), RoutesError> {
+        let origin = module.origin;
+        if let Some(first) = self.routes.insert((method, path.to_owned()), origin) {
+            return Err(RoutesError::DuplicateRoute {
+                method,
+                path: path.to_owned(),
+                first,
+                second: origin,
+            });
+        }
+        let id = operation.operation_id.clone().unwrap_or_default();
+        if let Some(first) = self.operations.insert(id.clone(), origin) {
+            return Err(RoutesError::DuplicateOperation {
+                id,
+                first,
+                second: origin,
+            });
+        }
+        if operation.tags.as_ref().is_none_or(Vec::is_empty) {
+            operation.tags = Some(vec![module.tag().to_owned()]);
+        }
+        self.table.push(RouteRow {
+            method,
+            path: path.to_owned(),
+            exposure: module.exposure,
+            operation: id,
+            origin,
+            reference: module.reference_name(),
+        });
+        Ok(())
+    }
+
+    fn schema(
+        &mut self,
+        name: String,
+        schema: RefOr<Schema>,
+        origin: Origin,
+    ) -> Result<(), RoutesError> {
+        match self.schemas.get(&name) {
+            None => drop(self.schemas.insert(name, (schema, origin))),
+            Some((same, _)) if *same == schema => {}
+            Some((_, first)) => {
+                return Err(RoutesError::DuplicateSchema {
+                    name,
+                    first: *first,
+                    second: origin,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Api, RoutesError> {
+        if self.table.is_empty() {
+            return Err(RoutesError::Empty);
+        }
+        for row in docs::rows() {
+            self.path(&row.path, row.origin)?;
+            let key = (row.method, row.path.clone());
+            if let Some(first) = self.routes.insert(key, row.origin) {
+                return Err(RoutesError::DuplicateRoute {
+                    method: row.method,
+                    path: row.path,
+                    first: row.origin,
+                    second: first,
+                });
+            }
+            self.table.push(row);
+        }
+        self.table
+            .sort_by(|a, b| (&a.path, a.method).cmp(&(&b.path, b.method)));
+
+        let schemas = self.schemas.into_iter();
+        let schemas = schemas.map(|(name, (schema, _))| (name, schema));
+        let [public, management] = self.routers;
+        Ok(Api {
+            public,
+            management,
+            document: openapi::finish(self.openapi, schemas),
+            table: self.table,
+        })
+    }
+}
+
+/// The path as the router sees it, which knows that something is a parameter, but not what it is called.
+fn without_parameter_names(path: &str) -> String {
+    let segments =
+        path.split('/').map(
+            |segment| match (segment.split_once('{'), segment.rsplit_once('}')) {
+                (Some((before, name)), Some((_, after))) if name.starts_with('*') => {
+                    format!("{before}{{*}}{after}")
+                }
+                (Some((before, _)), Some((_, after))) => format!("{before}{{}}{after}"),
+                _ => segment.to_owned(),
+            },
+        );
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// The operations of a path with their methods.
+pub(super) fn operations(
+    item: &mut PathItem,
+) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    [
+        ("GET", item.get.as_mut()),
+        ("PUT", item.put.as_mut()),
+        ("POST", item.post.as_mut()),
+        ("DELETE", item.delete.as_mut()),
+        ("OPTIONS", item.options.as_mut()),
+        ("HEAD", item.head.as_mut()),
+        ("PATCH", item.patch.as_mut()),
+        ("TRACE", item.trace.as_mut()),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation?)))
+}

@@ -1,0 +1,259 @@
+//! One JSON object a line: `{"ts":…,"level":…,"msg":…,` and then the event's fields and those of the spans around it, all on one
+//! level, as log stores index them best. The stock format can't rename its fields, and nests those of spans.
+
+use std::{error::Error, fmt, io::Write};
+
+use chrono::{SecondsFormat, Utc};
+use serde_json::Value;
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{Layer, fmt::MakeWriter, layer::Context, registry::LookupSpan};
+
+/// Writes every event as a line.
+pub(super) struct JsonLines<W> {
+    writer: W,
+}
+
+impl<W> JsonLines<W> {
+    pub(super) fn new(writer: W) -> Self {
+        Self { writer }
+    }
+}
+
+/// Names and values, in the order in which they came. A few, so searching them is cheap.
+#[derive(Default)]
+struct Fields(Vec<(&'static str, Value)>);
+
+/// What every line begins with. A field of such a name would make the line ambiguous.
+const OWN: [(&str, &str); 4] = [
+    ("ts", "field.ts"),
+    ("level", "field.level"),
+    ("msg", "field.msg"),
+    ("target", "field.target"),
+];
+
+impl Fields {
+    fn set(&mut self, field: &Field, value: Value) {
+        let own = OWN.iter().find(|(name, _)| *name == field.name());
+        let name = own.map_or(field.name(), |(_, instead)| *instead);
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, before)) => *before = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        let position = self.0.iter().position(|(known, _)| *known == name)?;
+        Some(self.0.remove(position).1)
+    }
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.set(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.set(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.set(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.set(field, value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.set(field, value.into());
+    }
+
+    /// With its causes: the last one is mostly the one that tells.
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let mut text = value.to_string();
+        let mut cause = value.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        self.set(field, text.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.set(field, format!("{value:?}").into());
+    }
+}
+
+impl<S, W> Layer<S> for JsonLines<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+        {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let message = fields.take("message").unwrap_or_default();
+        // The innermost span first: what is nearer to the event is more to the point.
+        for span in context
+            .event_span(event)
+            .into_iter()
+            .flat_map(|span| span.scope())
+        {
+            let extensions = span.extensions();
+            for (name, value) in extensions
+                .get::<Fields>()
+                .into_iter()
+                .flat_map(|of_span| &of_span.0)
+            {
+                if !fields.0.iter().any(|(known, _)| known == name) {
+                    fields.0.push((name, value.clone()));
+                }
+            }
+        }
+        let line = line(
+            *event.metadata().level(),
+            message,
+            event.metadata().target(),
+            &fields,
+        );
+        // There is nowhere to report that the log can't be written.
+        let _ = self
+            .writer
+            .make_writer_for(event.metadata())
+            .write_all(line.as_bytes());
+    }
+}
+
+fn line(level: Level, message: Value, target: &str, fields: &Fields) -> String {
+    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let level = level.as_str().to_ascii_lowercase();
+    let head = [
+        ("ts", time.into()),
+        ("level", level.into()),
+        ("msg", message),
+    ];
+    let mut line = String::with_capacity(256);
+    for (name, value) in head
+        .iter()
+        .chain(&fields.0)
+        .chain(&[("target", target.into())])
+    {
+        line.push(if line.is_empty() { '{' } else { ',' });
+        // A name is a Rust identifier with dots at most, but could be any literal: it is written as JSON, too.
+        line.push_str(&Value::from(*name).to_string());
+        line.push(':');
+        line.push_str(&value.to_string());
+    }
+    line.push_str("}\n");
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use tracing::{info, info_span, warn};
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines that `work` logs, without their time.
+    fn logged(work: impl FnOnce()) -> Vec<String> {
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = JsonLines::new(move || writer.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), work);
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let without_time = |line: &str| {
+            let (time, rest) = line
+                .strip_prefix("{\"ts\":\"")
+                .unwrap()
+                .split_once("\",")
+                .unwrap();
+            chrono::DateTime::parse_from_rfc3339(time).unwrap();
+            serde_json::from_str::<Value>(line).unwrap();
+            rest.to_owned()
+        };
+        text.lines().map(without_time).collect()
+    }
+
+    #[test]
+    fn the_fields_of_the_event_and_of_its_spans_are_on_one_level() {
+        let lines = logged(|| {
+            let span = info_span!("request", request_id = "1", user = tracing::field::Empty);
+            let _outer = span.enter();
+            span.record("user", 7);
+            let _inner = info_span!("query", status = 1).entered();
+            info!(status = 200, duration_ms = 3.2, "GET {}", "/users");
+        });
+        assert_eq!(
+            lines,
+            [concat!(
+                r#""level":"info","msg":"GET /users","status":200,"duration_ms":3.2,"request_id":"1","user":7,"#,
+                r#""target":"app::core::telemetry::json::tests"}"#
+            )]
+        );
+    }
+
+    #[test]
+    fn one_event_is_one_line_whatever_it_holds() {
+        let lines = logged(|| warn!(msg = "mine", number = f64::NAN, "two\nlines \"quoted\""));
+        assert_eq!(
+            lines,
+            [concat!(
+                r#""level":"warn","msg":"two\nlines \"quoted\"","field.msg":"mine","number":null,"#,
+                r#""target":"app::core::telemetry::json::tests"}"#
+            )]
+        );
+    }
+
+    #[test]
+    fn an_error_is_logged_with_its_causes() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("reading failed")]
+        struct Outer(#[source] io::Error);
+
+        let error = Outer(io::Error::other("disk full"));
+        let lines = logged(|| warn!(error = &error as &(dyn Error + 'static), "oh"));
+        assert!(
+            lines[0].contains(r#""error":"reading failed: disk full""#),
+            "{lines:?}"
+        );
+    }
+}

@@ -1,0 +1,68 @@
+//! The log: its format, its filter, and panics.
+//!
+//! Nothing here knows what is logged. Secrets stay out of it because their type doesn't show them.
+
+mod filter;
+mod json;
+mod panics;
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::{
+    Layer, Registry,
+    fmt::{self, time::ChronoLocal},
+    layer::SubscriberExt,
+    util::{SubscriberInitExt, TryInitError},
+};
+
+use self::json::JsonLines;
+use crate::core::config::{Config, LogConfig, LogFormat};
+
+/// Where log lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output: the log is what the command is for.
+    Stdout,
+    /// Standard error: standard output is for the command's result.
+    Stderr,
+}
+
+/// Starts the log as the `LOG_` section says, and from now on logs panics.
+///
+/// Warnings that came up while the configuration was read are its first lines.
+///
+/// # Errors
+///
+/// If a log was started already.
+pub fn init(config: &Config, output: Output) -> Result<(), TryInitError> {
+    let section = config.section::<LogConfig>();
+    let filter = filter::filter(config.rust_log(), &section.level);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match (section.format, output) {
+        (LogFormat::Json, Output::Stdout) => Box::new(JsonLines::new(io::stdout)),
+        (LogFormat::Json, Output::Stderr) => Box::new(JsonLines::new(io::stderr)),
+        (LogFormat::Pretty, Output::Stdout) => {
+            Box::new(pretty(io::stdout().is_terminal()).with_writer(io::stdout))
+        }
+        (LogFormat::Pretty, Output::Stderr) => {
+            Box::new(pretty(io::stderr().is_terminal()).with_writer(io::stderr))
+        }
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init()?;
+    panics::log();
+    for warning in config.warnings() {
+        tracing::warn!("{}", warning.one_line());
+    }
+    Ok(())
+}
+
+/// For people: the time of day, and colours where they can be seen and nobody has asked for none (<https://no-color.org>).
+fn pretty<S>(
+    colours: bool,
+) -> fmt::Layer<S, fmt::format::DefaultFields, fmt::format::Format<fmt::format::Full, ChronoLocal>>
+{
+    fmt::layer()
+        .with_timer(ChronoLocal::new("%H:%M:%S%.3f".to_owned()))
+        .with_ansi(colours && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+}

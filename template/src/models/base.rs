@@ -1,0 +1,86 @@
+//! What the models of all resources share: what an entity must have, and rules for the types that go over the wire.
+
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, ModelTrait, PrimaryKeyTrait};
+use serde::{Deserialize, Deserializer};
+use uuid::Uuid;
+use validator::ValidationError;
+
+/// An entity that the generic repository can work with: a UUID as its key, a version, a name for error messages.
+///
+/// The bounds stand here once. They are bounds of the supertrait, so code that is generic over an entity has them without
+/// repeating them.
+pub trait Record:
+    EntityTrait<
+        Model: ModelTrait<Entity = Self>
+                   + IntoActiveModel<<Self as EntityTrait>::ActiveModel>
+                   + Sync,
+        ActiveModel: ActiveModelTrait<Entity = Self> + Send,
+        PrimaryKey: PrimaryKeyTrait<ValueType = Uuid>,
+    >
+{
+    /// What one of them is called in errors: "user".
+    const NAME: &'static str;
+
+    /// The key. UUIDs of version 7, made by the code: they grow with time, so new rows stay together in the index.
+    const ID: Self::Column;
+
+    /// Counts the changes of a row, from 1. It goes out as the `ETag`.
+    const VERSION: Self::Column;
+}
+
+/// The version of a row that was never changed.
+pub const FIRST_VERSION: i64 = 1;
+
+/// For the fields of a `…Patch`, with `#[serde(default)]`: a field that is there is `Some`, also when it is `null`.
+///
+/// serde reads an absent field and a `null` alike as `None`, but in a PATCH they are different requests. With this, an
+/// `Option<T>` refuses `null` (the field is required and can't be cleared), and an `Option<Option<T>>` takes it for "clear".
+///
+/// # Errors
+///
+/// The value is none of a `T`.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A text of one line that says something: not blank, no control characters (PostgreSQL can't store U+0000 at all).
+///
+/// # Errors
+///
+/// What is wrong with it, for the answer's `errors`.
+pub fn one_line(text: &str) -> Result<(), ValidationError> {
+    if text.trim().is_empty() {
+        return Err(refused("blank", "must not be blank"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(refused(
+            "control_characters",
+            "must not contain line breaks or other control characters",
+        ));
+    }
+    Ok(())
+}
+
+/// A text of several lines: of the control characters, only line breaks and tabs.
+///
+/// # Errors
+///
+/// What is wrong with it, for the answer's `errors`.
+pub fn many_lines(text: &str) -> Result<(), ValidationError> {
+    if text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    {
+        return Err(refused(
+            "control_characters",
+            "must not contain control characters other than line breaks and tabs",
+        ));
+    }
+    Ok(())
+}
+
+fn refused(code: &'static str, message: &'static str) -> ValidationError {
+    ValidationError::new(code).with_message(message.into())
+}

@@ -1,0 +1,300 @@
+//! What every repository can do: read, list, create, change and delete the rows of one entity.
+//!
+//! A new repository is three lines:
+//!
+//! ```ignore
+//! repository! {
+//!     /// Widgets in the database.
+//!     pub struct WidgetRepository(widgets::Entity);
+//! }
+//! ```
+//!
+//! It can do what [`BaseRepository`] does, on anything that is a connection. A query of its own goes into an `impl` beside it.
+
+use std::future::Future;
+
+use futures::{Stream, StreamExt, TryStreamExt};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iterable,
+    PaginatorTrait, QueryFilter, QueryTrait, SelectExt, StreamTrait,
+};
+use uuid::Uuid;
+
+use crate::core::database::keyset::{Filter, Listed, PageRequest, Slice, Sort};
+use crate::core::database::{DataError, Result};
+use crate::models::base::Record;
+
+/// A row of a repository's entity.
+pub type Row<R> = <<R as BaseRepository>::Entity as EntityTrait>::Model;
+
+/// A row that is to be written: what is `Set` of it.
+pub type Changes<R> = <<R as BaseRepository>::Entity as EntityTrait>::ActiveModel;
+
+/// By what a repository's lists can be narrowed.
+pub type FilterOf<R> = <<R as BaseRepository>::Entity as Listed>::Filter;
+
+/// Values that one statement may bind. PostgreSQL counts them in 16 bits; SQLite allows 32 766.
+const MAX_BOUND_VALUES: usize = 32_000;
+
+/// What every repository can do.
+///
+/// The futures are `Send`, and say so here once: a handler that awaits one needs no bounds of its own.
+pub trait BaseRepository: Sync {
+    /// What is kept.
+    type Entity: Record;
+
+    /// Where: the pool, or a transaction.
+    type Conn: ConnectionTrait;
+
+    /// Where.
+    fn conn(&self) -> &Self::Conn;
+
+    /// The row with this id, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Database`].
+    fn find_by_id(&self, id: Uuid) -> impl Future<Output = Result<Option<Row<Self>>>> + Send {
+        async move { Ok(Self::Entity::find_by_id(id).one(self.conn()).await?) }
+    }
+
+    /// The row with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::NotFound`] if there is none.
+    fn get(&self, id: Uuid) -> impl Future<Output = Result<Row<Self>>> + Send {
+        async move {
+            self.find_by_id(id)
+                .await?
+                .ok_or_else(|| not_found::<Self>(id))
+        }
+    }
+
+    /// Whether there is a row with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Database`].
+    fn exists(&self, id: Uuid) -> impl Future<Output = Result<bool>> + Send {
+        async move { Ok(Self::Entity::find_by_id(id).exists(self.conn()).await?) }
+    }
+
+    /// How many rows there are of those that the filter means.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Database`].
+    fn count(&self, filter: &FilterOf<Self>) -> impl Future<Output = Result<u64>> + Send
+    where
+        Self::Entity: Listed,
+    {
+        async move {
+            let rows = Self::Entity::find().filter(filter.condition());
+            Ok(rows.count(self.conn()).await?)
+        }
+    }
+
+    /// One page of a list.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Database`].
+    fn list(
+        &self,
+        request: &PageRequest<Self::Entity>,
+    ) -> impl Future<Output = Result<Slice<Row<Self>>>> + Send
+    where
+        Self::Entity: Listed,
+    {
+        async move {
+            let rows = request.select().all(self.conn()).await?;
+            Ok(request.page(rows))
+        }
+    }
+
+    /// All rows of a list, one by one, without holding them in memory. The connection is busy until the stream's end.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Database`], at the beginning or with any row.
+    fn stream(
+        &self,
+        sort: Sort<Self::Entity>,
+        filter: &FilterOf<Self>,
+    ) -> impl Future<Output = Result<impl Stream<Item = Result<Row<Self>>> + Send>> + Send
+    where
+        Self::Entity: Listed,
+        Self::Conn: StreamTrait,
+    {
+        async move {
+            let select = sort.apply(Self::Entity::find().filter(filter.condition()));
+            let statement = select.build(ConnectionTrait::get_database_backend(self.conn()));
+            let rows = self.conn().stream_raw(statement).await?;
+            Ok(rows
+                .map(|row| Row::<Self>::from_query_result(&row?, ""))
+                .err_into())
+        }
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Conflict`] or [`DataError::MissingReference`], if a constraint says so.
+    fn create(&self, row: Changes<Self>) -> impl Future<Output = Result<Row<Self>>> + Send {
+        async move {
+            Ok(Self::Entity::insert(row)
+                .exec_with_returning(self.conn())
+                .await?)
+        }
+    }
+
+    /// Adds rows, as many with one statement as it can bind, and answers them in no particular order.
+    ///
+    /// With more rows than fit into one statement it is all or nothing only inside a transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Conflict`] or [`DataError::MissingReference`], if a constraint says so.
+    fn create_many(
+        &self,
+        rows: Vec<Changes<Self>>,
+    ) -> impl Future<Output = Result<Vec<Row<Self>>>> + Send {
+        async move {
+            let rows_per_statement =
+                MAX_BOUND_VALUES / <Self::Entity as EntityTrait>::Column::iter().count();
+            let mut created = Vec::with_capacity(rows.len());
+            let mut rows = rows.into_iter();
+            loop {
+                let chunk: Vec<_> = rows.by_ref().take(rows_per_statement).collect();
+                if chunk.is_empty() {
+                    return Ok(created);
+                }
+                created.extend(
+                    Self::Entity::insert_many(chunk)
+                        .exec_with_returning(self.conn())
+                        .await?,
+                );
+            }
+        }
+    }
+
+    /// Sets what is `Set` in `changes`, and counts the version up, in one statement.
+    ///
+    /// With expected versions the row is only changed if it has one of them. Without, the last write wins.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::NotFound`] if there is no such row, [`DataError::StaleVersion`] if it has none of the expected versions,
+    /// [`DataError::Conflict`] or [`DataError::MissingReference`] if a constraint says so.
+    fn update(
+        &self,
+        id: Uuid,
+        changes: Changes<Self>,
+        expected: Option<&[i64]>,
+    ) -> impl Future<Output = Result<Row<Self>>> + Send {
+        async move {
+            // The key and the version are not the caller's to set.
+            let mut changes = changes;
+            changes.not_set(Self::Entity::ID);
+            changes.not_set(Self::Entity::VERSION);
+            let mut update = Self::Entity::update_many()
+                .set(changes)
+                .col_expr(
+                    Self::Entity::VERSION,
+                    Expr::col(Self::Entity::VERSION).add(1),
+                )
+                .filter(Self::Entity::ID.eq(id));
+            if let Some(versions) = expected {
+                update = update.filter(Self::Entity::VERSION.is_in(versions.iter().copied()));
+            }
+            let changed = update.exec_with_returning(self.conn()).await?.pop();
+            match changed {
+                Some(row) => Ok(row),
+                None => Err(self.why_nothing_changed(id).await?),
+            }
+        }
+    }
+
+    /// Deletes a row. Answers whether there was one: that there is none already is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::StaleVersion`] if the row has none of the expected versions, [`DataError::InUse`] if other rows
+    /// refer to it.
+    fn delete(
+        &self,
+        id: Uuid,
+        expected: Option<&[i64]>,
+    ) -> impl Future<Output = Result<bool>> + Send {
+        async move {
+            let mut delete = Self::Entity::delete_many().filter(Self::Entity::ID.eq(id));
+            if let Some(versions) = expected {
+                delete = delete.filter(Self::Entity::VERSION.is_in(versions.iter().copied()));
+            }
+            let deleted = delete
+                .exec(self.conn())
+                .await
+                .map_err(DataError::of_delete)?;
+            if deleted.rows_affected == 0 && expected.is_some() && self.exists(id).await? {
+                return Err(stale::<Self>(id));
+            }
+            Ok(deleted.rows_affected > 0)
+        }
+    }
+
+    #[doc(hidden)]
+    fn why_nothing_changed(&self, id: Uuid) -> impl Future<Output = Result<DataError>> + Send {
+        async move {
+            Ok(if self.exists(id).await? {
+                stale::<Self>(id)
+            } else {
+                not_found::<Self>(id)
+            })
+        }
+    }
+}
+
+fn not_found<R: BaseRepository + ?Sized>(id: Uuid) -> DataError {
+    DataError::NotFound {
+        resource: R::Entity::NAME,
+        id: id.to_string(),
+    }
+}
+
+fn stale<R: BaseRepository + ?Sized>(id: Uuid) -> DataError {
+    DataError::StaleVersion {
+        resource: R::Entity::NAME,
+        id: id.to_string(),
+    }
+}
+
+/// Declares a repository: a struct that borrows a connection and is a [`BaseRepository`] of the entity.
+macro_rules! repository {
+    ($(#[$doc:meta])* pub struct $name:ident($entity:ty);) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<'c, C>(&'c C);
+
+        impl<'c, C: ::sea_orm::ConnectionTrait> $name<'c, C> {
+            /// On this connection: the pool, or a transaction.
+            #[must_use]
+            pub const fn new(connection: &'c C) -> Self {
+                Self(connection)
+            }
+        }
+
+        impl<C: ::sea_orm::ConnectionTrait> $crate::repositories::base::BaseRepository for $name<'_, C> {
+            type Entity = $entity;
+            type Conn = C;
+
+            fn conn(&self) -> &C {
+                self.0
+            }
+        }
+    };
+}
+
+pub(crate) use repository;

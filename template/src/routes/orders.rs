@@ -1,0 +1,109 @@
+//! Orders: what users have ordered.
+
+use serde::Deserialize;
+use tracing::instrument;
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::core::database::keyset::{PageRequest, Slice};
+use crate::core::http::pagination::Page;
+use crate::core::http::{
+    Created, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson, ValidPath,
+    ValidQuery, register_routes, routes,
+};
+use crate::core::state::AppState;
+use crate::models::orders::{Entity, OrderIn, OrderOut, OrderPatch};
+use crate::repositories::base::BaseRepository;
+use crate::repositories::orders::OrderRepository;
+use crate::services::orders;
+
+register_routes! { public: Routes::new()
+.add(routes!(list_orders, create_order))
+.add(routes!(get_order, patch_order, delete_order)) }
+
+impl Representation for OrderOut {
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// Which order.
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+struct OrderPath {
+    /// The order's id.
+    id: Uuid,
+}
+
+/// List orders
+///
+/// Page by page, the newest first unless `sort` says otherwise.
+#[utoipa::path(get, path = "/", params(PageRequest<Entity>), responses((status = OK, body = Page<OrderOut>)))]
+#[instrument(skip_all)]
+async fn list_orders(
+    app: AppState,
+    query: ValidQuery<PageRequest<Entity>>,
+) -> Result<Page<OrderOut>> {
+    let repository = OrderRepository::new(&app.database);
+    let Slice { rows, next } = repository.list(&query).await?;
+    let rows = repository.with_details(rows).await?;
+    Ok(Page::of(&query, Slice { rows, next }))
+}
+
+/// Place an order
+///
+/// Each line has the price that its product has now. The user and all products must exist, and the user must be active.
+#[utoipa::path(post, path = "/", request_body = OrderIn, responses((status = CREATED, body = OrderOut)))]
+#[instrument(skip_all, fields(user.id = %order.user_id))]
+async fn create_order(
+    app: AppState,
+    ValidJson(order): ValidJson<OrderIn>,
+) -> Result<Created<OrderOut>> {
+    let order = orders::place_order(&app, order).await?;
+    Ok(Created::from(order))
+}
+
+/// Get one order
+#[utoipa::path(get, path = "/{id}", params(OrderPath), responses((status = OK, body = OrderOut)))]
+#[instrument(skip_all, fields(order.id = %path.id))]
+async fn get_order(app: AppState, path: ValidPath<OrderPath>) -> Result<Tagged<OrderOut>> {
+    let order = OrderRepository::new(&app.database)
+        .get_details(path.id)
+        .await?;
+    Ok(Tagged::from(order))
+}
+
+/// Change the status of an order
+///
+/// With `If-Match`, only if nobody has changed the order since.
+#[utoipa::path(patch, path = "/{id}", params(OrderPath, IfMatch), request_body = OrderPatch, responses((status = OK, body = OrderOut)))]
+#[instrument(skip_all, fields(order.id = %path.id))]
+async fn patch_order(
+    app: AppState,
+    path: ValidPath<OrderPath>,
+    if_match: IfMatch,
+    ValidJson(changes): ValidJson<OrderPatch>,
+) -> Result<Tagged<OrderOut>> {
+    let order = orders::change_order(&app, path.id, changes, if_match.versions()).await?;
+    Ok(Tagged::from(order))
+}
+
+/// Delete an order
+///
+/// That the order is gone already is no error.
+#[utoipa::path(delete, path = "/{id}", params(OrderPath, IfMatch), responses((status = NO_CONTENT)))]
+#[instrument(skip_all, fields(order.id = %path.id))]
+async fn delete_order(
+    app: AppState,
+    path: ValidPath<OrderPath>,
+    if_match: IfMatch,
+) -> Result<NoContent> {
+    OrderRepository::new(&app.database)
+        .delete(path.id, if_match.versions())
+        .await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,67 @@
+//! Quotes: what another service asks for a product. The service is named by `UPSTREAM_BASE_URL`.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::core::config::{AppEnv, Defaults, Section};
+use crate::core::http::{AppError, Result};
+use crate::core::state::AppState;
+use crate::models::quotes::{QuoteOut, UpstreamQuote};
+use crate::repositories::base::BaseRepository;
+use crate::repositories::products::ProductRepository;
+
+/// The other service that quotes prices for products.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
+pub struct UpstreamConfig {
+    /// Where it is, such as `https://quotes.example.com`. Without it there are no quotes: requests for one are answered with 503.
+    #[validate(url)]
+    pub base_url: Option<String>,
+}
+
+impl Section for UpstreamConfig {
+    fn defaults(_: AppEnv) -> Defaults {
+        Defaults::new()
+    }
+}
+
+crate::register_section! { "UPSTREAM_": UpstreamConfig }
+
+/// When to try again if nobody is configured to be asked: it takes somebody to configure it.
+const NOT_CONFIGURED_RETRY: Duration = Duration::from_mins(1);
+
+/// Asks the other service for a quote for this product.
+///
+/// # Errors
+///
+/// 404 if there is no such product, 503 if the other service is not configured or can't be reached, 502 if its answer is of no
+/// use, 504 if it takes too long.
+pub async fn quote_product(app: &AppState, product_id: Uuid) -> Result<QuoteOut> {
+    let product = ProductRepository::new(&app.database)
+        .get(product_id)
+        .await?;
+    let Some(base_url) = &app.config.section::<UpstreamConfig>().base_url else {
+        return Err(AppError::unavailable(
+            "No service that quotes prices is configured.",
+            NOT_CONFIGURED_RETRY,
+        ));
+    };
+    let url = format!("{}/quotes/{product_id}", base_url.trim_end_matches('/'));
+    let quote: UpstreamQuote = app
+        .http_client
+        .get(url)
+        .send()
+        .await?
+        .success()?
+        .json()
+        .await?;
+    Ok(QuoteOut {
+        product_id,
+        list_price: product.price,
+        quoted_price: quote.price,
+        quoted_at: app.clock.now(),
+    })
+}

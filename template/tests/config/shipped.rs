@@ -1,0 +1,76 @@
+//! The files that come with the service: those in `env_files/`, and those made from the code.
+
+use std::{fs, path::Path};
+
+use app::core::config::{AppEnv, Config, GeneratedFile, Sources, example, pages};
+use rstest::rstest;
+
+use crate::{files::NEEDED, project::project_file};
+
+#[rstest]
+#[case(AppEnv::Local)]
+#[case(AppEnv::Dev)]
+#[case(AppEnv::Uat)]
+#[case(AppEnv::Prod)]
+fn the_files_of_every_environment_load_once_the_database_is_given(#[case] env: AppEnv) {
+    let sources = Sources::of_environment([
+        (
+            "APP_CONFIG_DIR",
+            project_file("env_files").display().to_string(),
+        ),
+        ("DATABASE_URL", "postgres://app@db/app".to_owned()),
+    ]);
+    let config = Config::from_sources(&sources.with_env(env));
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    assert!(config.warnings().is_empty(), "{:?}", config.warnings());
+}
+
+#[track_caller]
+fn assert_current(path: &Path, expected: &GeneratedFile) {
+    let text = fs::read_to_string(path.join(&expected.name)).unwrap_or_default();
+    assert!(
+        text == expected.text,
+        "{} is not what the code says: run `cargo run -- config example --write`",
+        path.join(&expected.name).display()
+    );
+}
+
+#[test]
+fn the_example_of_all_keys_is_current() {
+    assert_current(&project_file("env_files"), &example().unwrap());
+}
+
+#[test]
+fn the_reference_is_current_and_has_no_page_of_a_section_that_is_gone() {
+    let directory = project_file("docs/reference/configuration");
+    let pages = pages().unwrap();
+    for page in &pages {
+        assert_current(&directory, page);
+    }
+    for entry in fs::read_dir(&directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let known = pages.iter().any(|page| page.name == name);
+        assert!(known, "{name} belongs to no section: delete it");
+    }
+}
+
+#[test]
+fn every_line_of_the_example_can_be_used_and_is_the_default() {
+    let example = example().unwrap();
+    let lines = example
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "));
+    let is_key = |key: &str| {
+        key.chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    let pairs: Vec<_> = lines
+        .filter_map(|line| line.split_once('='))
+        .filter(|(key, value)| is_key(key) && !value.is_empty())
+        .collect();
+    assert!(pairs.len() > 30, "{pairs:?}");
+    let of_example = Config::for_tests(NEEDED.iter().copied().chain(pairs));
+    let of_defaults = Config::for_tests(NEEDED.iter().copied());
+    assert_eq!(format!("{of_example:?}"), format!("{of_defaults:?}"));
+}

@@ -1,0 +1,8 @@
+//! Repositories: one suite that every one of them passes, and what only some can do.
+
+mod gadgets;
+mod orders;
+mod plans;
+mod products;
+mod suite;
+mod users;

@@ -1,0 +1,310 @@
+//! Orders in the database, with what belongs to them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use app::core::database::keyset::{PageRequest, Sort};
+use app::core::database::{DataError, Database};
+use app::models::orders::{
+    ActiveModel, Entity, Model, OrderFilter, OrderLineIn, OrderOut, OrderPatch, OrderStatus,
+};
+use app::models::{products, users};
+use app::repositories::base::BaseRepository;
+use app::repositories::orders::OrderRepository;
+use app::repositories::products::ProductRepository;
+use app::repositories::users::UserRepository;
+use rstest::rstest;
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult, PaginatorTrait, QueryResult, Set,
+    Statement,
+};
+use uuid::Uuid;
+
+use super::products::{price, product};
+use super::suite::{Connection, Meaning, Sample, conformance};
+use super::users::{time, user};
+use crate::support::database::{Kind, TestDatabase};
+
+/// Whoever orders in the suite: the last bytes tell the first from the second, which is all that a `fn` can know of them.
+const BUYERS: [Uuid; 2] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+
+impl Sample for Entity {
+    fn repository<C: Connection>(connection: &C) -> impl BaseRepository<Entity = Self, Conn = C> {
+        OrderRepository::new(connection)
+    }
+
+    async fn prepare<C: Connection>(connection: &C) {
+        let buyers = BUYERS.iter().zip(1..);
+        let buyers = buyers.map(|(id, number)| users::ActiveModel {
+            id: Set(*id),
+            ..user(number).into_new(time(number))
+        });
+        UserRepository::new(connection)
+            .create_many(buyers.collect())
+            .await
+            .unwrap();
+    }
+
+    fn row(number: u32) -> ActiveModel {
+        let buyer = BUYERS[usize::try_from(number % 2).unwrap()];
+        ActiveModel {
+            status: Set(status(number)),
+            ..Model::placed(buyer, time(number))
+        }
+    }
+
+    fn change(number: u32) -> ActiveModel {
+        OrderPatch {
+            status: Some(status(number)),
+        }
+        .into_changes(time(number + 1))
+    }
+
+    fn filters() -> Vec<Meaning<Self>> {
+        let of_first = OrderFilter {
+            user_id: Some(BUYERS[0]),
+            status: None,
+        };
+        let paid = OrderFilter {
+            user_id: None,
+            status: Some(OrderStatus::Paid),
+        };
+        let both = OrderFilter {
+            user_id: Some(BUYERS[0]),
+            status: Some(OrderStatus::Paid),
+        };
+        vec![
+            (of_first, |order| order.user_id == BUYERS[0]),
+            (paid, |order| order.status == OrderStatus::Paid),
+            (both, |order| {
+                order.user_id == BUYERS[0] && order.status == OrderStatus::Paid
+            }),
+        ]
+    }
+}
+
+fn status(number: u32) -> OrderStatus {
+    [
+        OrderStatus::Pending,
+        OrderStatus::Paid,
+        OrderStatus::Shipped,
+    ][usize::try_from(number % 3).unwrap()]
+}
+
+conformance!(Entity);
+
+/// Counts the statements that pass through it.
+struct Counting<'c>(&'c Database, AtomicUsize);
+
+impl<'c> Counting<'c> {
+    fn new(database: &'c Database) -> Self {
+        Self(database, AtomicUsize::new(0))
+    }
+
+    /// How many there were since this was last asked.
+    fn statements(&self) -> usize {
+        self.1.swap(0, Ordering::Relaxed)
+    }
+
+    fn count(&self) -> &'c Database {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Counting<'_> {
+    fn get_database_backend(&self) -> DbBackend {
+        ConnectionTrait::get_database_backend(self.0)
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.count().execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.count().execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.count().query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.count().query_all_raw(statement).await
+    }
+}
+
+struct Shop {
+    buyers: Vec<users::Model>,
+    goods: Vec<products::Model>,
+}
+
+impl Shop {
+    async fn open(database: &Database) -> Self {
+        let buyers = (0..3)
+            .map(|number| user(number).into_new(time(number)))
+            .collect();
+        let goods = (0..4)
+            .map(|number| product(number).into_new(time(number)))
+            .collect();
+        Self {
+            buyers: UserRepository::new(database)
+                .create_many(buyers)
+                .await
+                .unwrap(),
+            goods: ProductRepository::new(database)
+                .create_many(goods)
+                .await
+                .unwrap(),
+        }
+    }
+
+    /// An order with a line for each quantity.
+    async fn order(&self, database: &Database, buyer: usize, quantities: &[i32]) -> Model {
+        let orders = OrderRepository::new(database);
+        let order = orders
+            .create(Model::placed(self.buyers[buyer].id, time(1)))
+            .await
+            .unwrap();
+        let lines = quantities
+            .iter()
+            .zip(&self.goods)
+            .map(|(quantity, product)| {
+                OrderLineIn {
+                    product_id: product.id,
+                    quantity: *quantity,
+                }
+                .into_new(order.id, price("2.5"))
+            });
+        orders.add_lines(lines.collect()).await.unwrap();
+        order
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn orders_are_loaded_with_user_and_products_by_the_same_number_of_statements_however_many_they_are(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let shop = Shop::open(&database).await;
+    let first = shop.order(&database, 0, &[3, 1]).await;
+    let counting = Counting::new(database.database());
+    let orders = OrderRepository::new(&counting);
+
+    let details = orders.get_details(first.id).await.unwrap();
+    assert_eq!(
+        counting.statements(),
+        4,
+        "the order, its user, its lines, their products"
+    );
+    assert_eq!(details.order, first);
+    assert_eq!(details.user, shop.buyers[0]);
+    let lines: Vec<_> = details
+        .lines
+        .iter()
+        .map(|(line, product)| (line.quantity, product.clone()))
+        .collect();
+    assert_eq!(
+        lines,
+        [(3, shop.goods[0].clone()), (1, shop.goods[1].clone())],
+        "in the order of the lines"
+    );
+    assert_eq!(OrderOut::from(details).total.to_string(), "10");
+
+    for number in 1..30_usize {
+        let quantities = [1, 2, 3, 4];
+        shop.order(&database, number % 3, &quantities[..number % 5 % 4])
+            .await;
+    }
+    let oldest_first: Sort<Entity> = "created_at".parse().unwrap();
+    let page = orders
+        .list(&PageRequest::first(
+            25,
+            oldest_first,
+            OrderFilter::default(),
+        ))
+        .await
+        .unwrap();
+    let ids: Vec<Uuid> = page.rows.iter().map(|order| order.id).collect();
+    let details = orders.with_details(page.rows).await.unwrap();
+    assert_eq!(
+        counting.statements(),
+        4,
+        "the orders, their users, their lines, the products"
+    );
+    assert_eq!(
+        details
+            .iter()
+            .map(|details| details.order.id)
+            .collect::<Vec<_>>(),
+        ids
+    );
+    for details in details {
+        assert_eq!(details.user.id, details.order.user_id);
+        for (line, product) in details.lines {
+            assert_eq!(line.order_id, details.order.id);
+            assert_eq!(line.product_id, product.id);
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_an_order_needs_can_t_be_deleted_and_its_lines_go_with_it(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let shop = Shop::open(&database).await;
+    let order = shop.order(&database, 0, &[1, 1]).await;
+
+    let error = UserRepository::new(database.database())
+        .delete(order.user_id, None)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, DataError::InUse { .. }), "{error}");
+    let error = ProductRepository::new(database.database())
+        .delete(shop.goods[0].id, None)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, DataError::InUse { .. }), "{error}");
+
+    assert!(
+        OrderRepository::new(database.database())
+            .delete(order.id, None)
+            .await
+            .unwrap()
+    );
+    let lines = app::models::order_lines::Entity::find()
+        .count(database.database())
+        .await
+        .unwrap();
+    assert_eq!(lines, 0);
+    assert!(
+        UserRepository::new(database.database())
+            .delete(order.user_id, None)
+            .await
+            .unwrap()
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_order_of_nobody_is_refused(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let orders = OrderRepository::new(database.database());
+    let error = orders
+        .create(Model::placed(Uuid::now_v7(), time(1)))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, DataError::MissingReference { .. }),
+        "{error}"
+    );
+}

@@ -1,0 +1,109 @@
+//! Bodies, good and bad.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, TestResponse};
+
+async fn create(body: &Value) -> TestResponse {
+    let app = TestApp::without_database();
+    app.post("/toys").json(body).await
+}
+
+#[tokio::test]
+async fn a_body_is_read_by_the_types_of_its_fields() {
+    let response = create(&json!({ "name": "duck", "age": 3, "parts": [{ "quantity": 1 }] })).await;
+    let response = response.expect_status(StatusCode::CREATED);
+    assert_eq!(response.json()["name"], "duck 3 1");
+}
+
+#[tokio::test]
+async fn everything_that_validation_finds_is_pointed_at() {
+    let parts = json!([{ "quantity": 1 }, { "quantity": 0 }]);
+    let response = create(&json!({ "name": "", "age": 181, "parts": parts })).await;
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    insta::assert_json_snapshot!(response.problem(), @"");
+}
+
+#[tokio::test]
+async fn a_field_of_the_wrong_type_is_pointed_at() {
+    let response = create(&json!({ "name": "duck", "parts": [{ "quantity": "many" }] })).await;
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    insta::assert_json_snapshot!(response.problem(), @"");
+}
+
+#[tokio::test]
+async fn a_missing_field_is_pointed_at() {
+    let response = create(&json!({ "name": "duck", "parts": [{}] })).await;
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    insta::assert_json_snapshot!(response.problem(), @"");
+}
+
+#[tokio::test]
+async fn an_unknown_field_is_pointed_at() {
+    let response = create(&json!({ "name": "duck", "aeg": 3 })).await;
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    insta::assert_json_snapshot!(response.problem(), @"");
+}
+
+#[tokio::test]
+async fn an_element_of_a_list_is_pointed_at() {
+    let app = TestApp::without_database();
+    let body = json!([{ "quantity": 1 }, { "quantity": 0 }]);
+    let response = app.post("/toys/several").json(&body).await;
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(response.problem()["errors"][0]["pointer"], "#/1/quantity");
+
+    let response = app.post("/toys/several").json(&json!([{ "quantity": -1 }])).await;
+    assert_eq!(response.problem()["errors"][0]["pointer"], "#/0/quantity");
+}
+
+#[tokio::test]
+async fn another_shape_than_an_object_is_pointed_at() {
+    let response = create(&json!("duck")).await;
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(response.problem()["errors"][0]["pointer"], "#");
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_a_bad_request() {
+    let app = TestApp::without_database();
+    for body in ["", "{", "{\"name\": \"duck\"} and more", "name=duck"] {
+        let response = app.post("/toys").text("application/json", body).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(response.problem()["code"], "invalid_json", "{body}");
+    }
+    let response = app.post("/toys").text("application/json", "{\n  \"name\": duck }").await;
+    insta::assert_json_snapshot!(response.problem(), @"");
+}
+
+#[tokio::test]
+async fn json_has_to_be_called_so() {
+    let app = TestApp::without_database();
+    for accepted in [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/merge-patch+json",
+    ] {
+        let response = app.post("/toys").text(accepted, "{\"name\": \"duck\"}").await;
+        assert_eq!(response.status, StatusCode::CREATED, "{accepted}");
+    }
+    for refused in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "application/+json"] {
+        let response = app.post("/toys").text(refused, "{\"name\": \"duck\"}").await;
+        assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{refused}");
+    }
+    let response = app.post("/toys").await;
+    assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    insta::assert_json_snapshot!(response.problem(), @"");
+}
+
+#[tokio::test]
+async fn a_body_may_not_be_larger_than_configured() {
+    let app = TestApp::without_database_with([("SERVER_BODY_LIMIT_BYTES", "100")]);
+    let body = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
+    let response = app.post("/toys").text("application/json", body(100)).await;
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let response = app.post("/toys").text("application/json", body(101)).await;
+    assert_eq!(response.status, StatusCode::PAYLOAD_TOO_LARGE);
+    insta::assert_json_snapshot!(response.problem(), @"");
+}

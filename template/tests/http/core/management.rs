@@ -1,0 +1,70 @@
+//! What operators and probes ask.
+
+use app::core::config::AppEnv;
+use app::core::http::Surface;
+use app::core::state::AppState;
+use axum::http::StatusCode;
+
+use crate::support::TestApp;
+
+#[expect(clippy::unused_async, reason = "checks are async functions")]
+async fn spare_part(_: AppState) -> Result<(), std::io::Error> {
+    Err(std::io::Error::other("the drawer is empty"))
+}
+
+// Not needed to answer requests: the service stays ready.
+app::register_health_check!("toys", spare_part, gates_readiness: false);
+
+#[tokio::test]
+async fn a_service_without_its_database_is_alive_but_not_ready() {
+    let app = TestApp::without_database();
+    assert_eq!(app.get("/livez").await.status, StatusCode::OK);
+    let response = app.get("/readyz").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.header("retry-after"), "5");
+    insta::assert_json_snapshot!(response.problem(), @"");
+}
+
+#[tokio::test]
+async fn a_service_with_its_database_is_ready_whatever_else_fails() {
+    let app = TestApp::new().await;
+    assert_eq!(app.get("/readyz").await.json(), serde_json::json!({ "ok": true }));
+}
+
+#[tokio::test]
+async fn every_registered_check_has_an_entry() {
+    let app = TestApp::new().await;
+    let response = app.get("/health").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    let redacted = ".checks.*.duration_ms";
+    insta::assert_json_snapshot!(response.problem(), { redacted => 0.1 }, @"");
+}
+
+#[tokio::test]
+async fn what_a_check_says_stays_inside_in_production() {
+    let app = TestApp::without_database_in(AppEnv::Prod, Surface::Management, []);
+    let checks = app.get("/health").await.problem()["checks"].clone();
+    assert_eq!(checks["toys"]["healthy"], false);
+    assert!(checks["toys"].get("failure").is_none());
+}
+
+#[tokio::test]
+async fn management_routes_are_on_their_own_port_outside_local() {
+    let public = TestApp::without_database_in(AppEnv::Prod, Surface::Public, []);
+    let management = TestApp::without_database_in(AppEnv::Prod, Surface::Management, []);
+    for path in ["/livez", "/readyz", "/health", "/version", "/toys-inspection"] {
+        assert_eq!(public.get(path).await.problem()["code"], "unknown_path", "{path}");
+        let response = management.get(path).await;
+        assert_ne!(response.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    for path in ["/", "/toys", "/problems"] {
+        assert_eq!(public.get(path).await.status, StatusCode::OK, "{path}");
+        assert_eq!(management.get(path).await.problem()["code"], "unknown_path", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_version_is_the_package_s() {
+    let version = TestApp::without_database().get("/version").await.json();
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+}

@@ -1,0 +1,15 @@
+//! What every route has in common, shown on toys that this binary registers itself.
+
+mod bodies;
+mod cors;
+mod errors;
+mod http_client;
+mod management;
+mod openapi;
+mod parameters;
+mod reference;
+mod registration;
+mod requests;
+mod responses;
+mod server;
+mod toys;

@@ -1,0 +1,68 @@
+//! What every request has: an id, and one line in the log.
+
+use app::core::config::AppEnv;
+use app::core::http::Surface;
+
+use crate::support::{Logs, TestApp};
+
+#[tokio::test]
+async fn every_response_carries_the_request_id() {
+    let app = TestApp::without_database();
+    for path in ["/toys", "/toys/17", "/nowhere", "/livez", "/openapi.json"] {
+        let response = app.get(path).await;
+        let id: uuid::Uuid = response.header("x-request-id").parse().unwrap();
+        assert_eq!(id.get_version_num(), 7, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_harmless_id_is_taken_over_and_any_other_replaced() {
+    let app = TestApp::without_database();
+    let response = app.get("/toys/request-id").header("x-request-id", "abc-123").await;
+    assert_eq!(response.header("x-request-id"), "abc-123");
+    assert_eq!(response.body, "abc-123", "handlers know it, too");
+
+    for harmful in ["", "a b", "<script>", &"x".repeat(129)] {
+        let response = app.get("/toys/request-id").header("x-request-id", harmful).await;
+        assert_ne!(response.header("x-request-id"), harmful);
+        assert_eq!(response.body, response.header("x-request-id"));
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_one_line_in_the_log_with_the_route_not_the_path() {
+    let logs = Logs::capture();
+    let app = TestApp::without_database();
+    let path = format!("/toys/{}?secret=1", uuid::Uuid::nil());
+    app.delete(&path).header("x-request-id", "abc-123").await;
+
+    let lines = logs.of_requests();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0]["fields"]["duration_ms"].is_f64());
+    insta::assert_json_snapshot!(lines[0], { ".timestamp" => "-", ".fields.duration_ms" => 0.1, ".spans" => "-" }, @"");
+}
+
+#[tokio::test]
+async fn the_level_of_the_line_says_whether_the_service_failed() {
+    let logs = Logs::capture();
+    let app = TestApp::without_database();
+    app.get("/toys").await;
+    app.get("/toys/17").await;
+    app.get("/nowhere").await;
+    app.get("/toys/unavailable").await;
+    app.get("/livez").await;
+    let lines: Vec<_> = logs.of_requests().iter().map(|line| {
+        let fields = &line["fields"];
+        format!("{} {} {}", line["level"], fields["message"], fields["code"])
+    }).collect();
+    insta::assert_json_snapshot!(lines, @"");
+}
+
+#[tokio::test]
+async fn nothing_guesses_types_of_content() {
+    let app = TestApp::without_database_in(AppEnv::Prod, Surface::Public, []);
+    for path in ["/toys", "/nowhere"] {
+        let response = app.get(path).await;
+        assert_eq!(response.header("x-content-type-options"), "nosniff");
+    }
+}

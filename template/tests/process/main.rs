@@ -1,0 +1,18 @@
+//! What only shows in a running process: the commands, their output and exit codes, signals, and what happens at start.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that can't be set up has failed"
+)]
+
+mod commands;
+mod healthcheck;
+mod log;
+mod migrate;
+mod program;
+mod serve;
+mod waiting;
+
+#[path = "../support/mod.rs"]
+mod support;

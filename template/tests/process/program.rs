@@ -1,0 +1,228 @@
+//! The service's binary, run in an empty directory with an environment that a test decides.
+
+use std::{
+    ffi::OsString,
+    fmt,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+/// Longer than anything takes, even on a machine with much else to do. Only a test that fails waits for so long.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A directory to run the binary in, and the environment it gets.
+pub(crate) struct Program {
+    dir: TempDir,
+    variables: Vec<(String, OsString)>,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A run that goes on. It is killed when this is dropped.
+pub(crate) struct Running<'p> {
+    /// Its directory must be there as long as it runs.
+    _program: &'p Program,
+    child: Child,
+    lines: Receiver<String>,
+    errors: Receiver<String>,
+    /// The lines that were read.
+    pub(crate) seen: Vec<String>,
+}
+
+impl Program {
+    /// Without any setting: what a developer has who types `cargo run` for the first time.
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+        }
+    }
+
+    /// On a free port.
+    pub(crate) fn on_free_port() -> Self {
+        Self::new().with("SERVER_PORT", "0")
+    }
+
+    pub(crate) fn with(mut self, key: impl Into<String>, value: impl Into<OsString>) -> Self {
+        self.variables.push((key.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn with_all(mut self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let pairs = pairs.into_iter().map(|(key, value)| (key, value.into()));
+        self.variables.extend(pairs);
+        self
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "cargo says where the binary is")]
+        let binary = std::env::var(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
+        let mut command = Command::new(binary.expect("`cargo test` says where the binary is"));
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .envs(self.variables.iter().map(|(key, value)| (key, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Outcome {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// Runs a command that must work, and gives what it prints.
+    #[track_caller]
+    pub(crate) fn output(&self, arguments: &[&str]) -> String {
+        let outcome = self.run(arguments);
+        assert_eq!(outcome.code, Some(0), "{arguments:?}: {outcome}");
+        outcome.stdout
+    }
+
+    /// Runs a command that must fail, and gives what it says about that.
+    #[track_caller]
+    pub(crate) fn error(&self, arguments: &[&str]) -> String {
+        let outcome = self.run(arguments);
+        assert_eq!(outcome.code, Some(1), "{arguments:?}: {outcome}");
+        outcome.stderr
+    }
+
+    /// Starts a command that goes on.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running<'_> {
+        let mut child = self.command(arguments).spawn().unwrap();
+        let lines = lines_of(child.stdout.take().unwrap());
+        let errors = lines_of(child.stderr.take().unwrap());
+        Running {
+            _program: self,
+            child,
+            lines,
+            errors,
+            seen: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "exit code {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
+    }
+}
+
+/// A thread reads, so that a test can give up and the child never waits for us.
+fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+impl Running<'_> {
+    /// Waits for a line of standard output that holds this text.
+    #[track_caller]
+    pub(crate) fn line_with(&mut self, text: &str) -> String {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                let _ = self.child.kill();
+                let errors: Vec<String> = self.errors.iter().collect();
+                panic!(
+                    "no line with `{text}`; stdout {:#?}, stderr {errors:#?}",
+                    self.seen
+                )
+            };
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits until it says where it listens, and gives the URL.
+    #[track_caller]
+    pub(crate) fn url(&mut self) -> String {
+        let line = self.line_with("ready ");
+        line.split_whitespace().next_back().unwrap().to_owned()
+    }
+
+    /// Asks it to stop as Kubernetes does.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for its end; the rest of its output is in `seen` then.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        // The streams end with the process.
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.seen.push(line);
+        }
+        self.child.wait().unwrap()
+    }
+
+    /// What it wrote on standard error, after its end.
+    pub(crate) fn stderr(&self) -> String {
+        self.errors.iter().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The answer to a GET request: head and body.
+pub(crate) fn get(url: &str, path: &str) -> String {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}

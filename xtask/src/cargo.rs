@@ -1,0 +1,60 @@
+//! Calling cargo, rid of what the cargo that runs this tool has put into the environment.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+/// Variables that cargo sets for a program it runs; another cargo, its build scripts and the programs it runs must not see them.
+fn is_cargos_own(key: &OsStr) -> bool {
+    let key = key.to_string_lossy();
+    key.starts_with("CARGO_PKG_")
+        || key.starts_with("CARGO_BIN_")
+        || matches!(&*key, "CARGO" | "CARGO_CRATE_NAME" | "CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH" | "CARGO_PRIMARY_PACKAGE" | "CARGO_TARGET_DIR")
+        // `[env]` of the repository's .cargo/config.toml: right in place, wrong in a generated project
+        || key == "APP_CONFIG_DIR"
+}
+
+/// Settings of a service: those of whoever runs this tool must not reach the services it starts.
+fn is_a_services_own(key: &OsStr) -> bool {
+    const PREFIXES: [&str; 11] = [
+        "APP_",
+        "SERVER_",
+        "DATABASE_",
+        "HTTP_CLIENT_",
+        "STREAM_",
+        "CORS_",
+        "RATE_LIMIT_",
+        "DOCS_",
+        "LOG_",
+        "OTEL_",
+        "UPSTREAM_",
+    ];
+    let key = key.to_string_lossy();
+    key == "RUST_LOG" || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
+/// A program with a clean environment, in a folder.
+pub(crate) fn program(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder)
+        .stdin(std::process::Stdio::null());
+    for (key, _) in std::env::vars_os() {
+        if is_cargos_own(&key) || is_a_services_own(&key) {
+            command.env_remove(key);
+        }
+    }
+    // Named by this tool only, where it is wanted: a check that says SQLite must not run on a server.
+    command.env_remove("TEST_DATABASE_URL");
+    command
+}
+
+/// Cargo with arguments, in a folder.
+pub(crate) fn cargo<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = program(
+        std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+        folder,
+    );
+    command.args(arguments);
+    command
+}

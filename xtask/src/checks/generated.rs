@@ -1,0 +1,358 @@
+//! `generate/*`: what a project consists of, proven by comparison with the template in place.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::checks::check;
+use crate::generate::Request;
+use crate::names;
+use crate::repo::Repo;
+use crate::runner::{Check, Context, Failure, Outcome};
+use crate::tree::Tree;
+use crate::twins;
+
+pub(super) fn checks() -> Vec<Check> {
+    vec![
+        check(
+            "generate/default",
+            2,
+            "a project is the template in place, byte for byte, and nothing else",
+            |cx| is_the_template(cx, &Request::new("aaa-svc"), &cx.repo().default_parts()),
+        ),
+        check(
+            "generate/everything",
+            2,
+            "the same with every part, under a name that sorts last",
+            |cx| {
+                let parts = cx.repo().parts();
+                is_the_template(cx, &Request::new("zzz_svc").parts(parts.clone()), &parts)
+            },
+        ),
+        check(
+            "generate/minimal",
+            2,
+            "without parts, only their files are missing",
+            |cx| is_the_template(cx, &Request::new("aaa-svc").parts(Vec::new()), &[]),
+        ),
+        check(
+            "generate/parts",
+            2,
+            "what a part leaves out exists, and every option changes the project",
+            options_matter,
+        ),
+        check(
+            "generate/lock",
+            5,
+            "the Cargo.lock that ships needs no change",
+            lock_is_current,
+        ),
+        check(
+            "generate/names",
+            2,
+            "a name that cannot work is refused, and nothing is left behind",
+            names_are_refused,
+        ),
+        check(
+            "generate/workspace",
+            2,
+            "a project joins the workspace it is generated in",
+            joins_a_workspace,
+        ),
+    ]
+}
+
+/// A project without some parts, as it follows from the files in place: rendered files have no content here.
+fn expected(repo: &Repo, parts: &[String]) -> Result<Tree> {
+    let left_out: Vec<String> = repo
+        .left_out_without()
+        .into_iter()
+        .filter(|(part, _)| !parts.contains(part))
+        .flat_map(|(_, paths)| paths)
+        .collect();
+    let mut tree = Tree::default();
+    for file in repo.files()? {
+        let Some(path) = path_in_project(&file) else {
+            continue;
+        };
+        if !left_out.iter().any(|gone| is_below(&path, gone)) {
+            tree.0.insert(path, std::fs::read(repo.root().join(&file))?);
+        }
+    }
+    Ok(tree)
+}
+
+/// Where a file of the repository stands in a project, if it goes there.
+pub(super) fn path_in_project(file: &str) -> Option<String> {
+    let (top, rest) = file.split_once('/')?;
+    let path = match top {
+        "template" => rest,
+        "env_files" | "k8s" | "docs" => file,
+        _ => return None,
+    };
+    Some(path.strip_suffix(".liquid").unwrap_or(path).to_owned())
+}
+
+/// Whether `path` is `place` or stands below it.
+fn is_below(path: &str, place: &str) -> bool {
+    let place = place.trim_end_matches('/');
+    path == place
+        || path
+            .strip_prefix(place)
+            .is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn is_the_template(cx: &Context<'_>, request: &Request, parts: &[String]) -> Outcome {
+    let rendered = cx.repo().rendered();
+    let generated = cx.generate(request)?;
+    let differences =
+        expected(cx.repo(), parts)?.differences(&generated, |path| rendered.contains(path));
+    if let Some(first) = differences.first() {
+        for difference in &differences {
+            cx.note(&difference.to_string())?;
+        }
+        let what = format!(
+            "a project generated with `{}`, beside template/, env_files/, k8s/ and docs/",
+            request.definitions().join(" -d ")
+        );
+        return Err(
+            Failure::new("the project is not the template in place", what).at(first.to_string()),
+        );
+    }
+    Ok(())
+}
+
+fn options_matter(cx: &Context<'_>) -> Outcome {
+    let repo = cx.repo();
+    let all = expected(repo, &repo.parts())?;
+    for (part, paths) in repo.left_out_without() {
+        let what = format!("the `ignore` list of the part `{part}` in cargo-generate.toml");
+        if paths.is_empty() {
+            return Err(Failure::new(
+                "a part that leaves nothing out is no part",
+                what,
+            ));
+        }
+        let mut seen = BTreeSet::new();
+        for path in &paths {
+            if !all.0.keys().any(|file| is_below(file, path)) {
+                return Err(
+                    Failure::new("a path that is to be left out does not exist", what).at(path),
+                );
+            }
+            if !seen.insert(path) {
+                return Err(Failure::new("a path is named twice", what).at(path));
+            }
+        }
+    }
+
+    let name = "option-svc";
+    let base = cx.generate(&Request::new(name).parts(repo.parts()))?;
+    for part in repo.parts() {
+        let others = repo
+            .parts()
+            .into_iter()
+            .filter(|other| *other != part)
+            .collect();
+        if cx.generate(&Request::new(name).parts(others))? == base {
+            return Err(Failure::new(
+                "an option changes nothing",
+                format!("a project without the part `{part}`"),
+            ));
+        }
+    }
+    for (option, other) in [
+        ("the name", Request::new("other-svc").parts(repo.parts())),
+        (
+            "the description",
+            Request::new(name)
+                .parts(repo.parts())
+                .description("Something else"),
+        ),
+    ] {
+        let other = cx.generate(&other)?;
+        let changed = base.differences(&other, |_| false);
+        if changed.is_empty() {
+            return Err(Failure::new(
+                "an option changes nothing",
+                format!("a project with another answer for {option}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn lock_is_current(cx: &Context<'_>) -> Outcome {
+    for (name, parts) in [
+        ("aaa-svc", cx.repo().parts()),
+        ("zzz_svc", cx.repo().parts()),
+        ("aaa-svc", Vec::new()),
+        ("zzz_svc", Vec::new()),
+    ] {
+        let folder = tempfile::TempDir::with_prefix("strata-check-")?;
+        let project = cx
+            .source()?
+            .generate(&Request::new(name).parts(parts), folder.path())?;
+        lock_keeps_its_versions(cx, &project, |cx| {
+            cx.step(
+                &mut cx.cargo(&project, ["tree", "--locked", "--quiet"]),
+                "cargo wants to change the Cargo.lock that ships",
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// Does something with a project and compares the versions in its Cargo.lock before and after.
+pub(super) fn lock_keeps_its_versions(
+    cx: &Context<'_>,
+    project: &Path,
+    work: impl FnOnce(&Context<'_>) -> Outcome,
+) -> Outcome {
+    let before = versions(project)?;
+    work(cx)?;
+    let after = versions(project)?;
+    if let Some(changed) = before.symmetric_difference(&after).next() {
+        return Err(Failure::new(
+            "a build changes the Cargo.lock that ships",
+            "the versions in Cargo.lock, before and after",
+        )
+        .at(changed));
+    }
+    Ok(())
+}
+
+fn versions(project: &Path) -> Result<BTreeSet<String>> {
+    let lock: toml::Table = std::fs::read_to_string(project.join("Cargo.lock"))?.parse()?;
+    let packages = lock
+        .get("package")
+        .and_then(toml::Value::as_array)
+        .into_iter()
+        .flatten();
+    let text = |package: &toml::Value, key: &str| {
+        package
+            .get(key)
+            .and_then(toml::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    Ok(packages
+        .map(|package| format!("{} {}", text(package, "name"), text(package, "version")))
+        .collect())
+}
+
+fn names_are_refused(cx: &Context<'_>) -> Outcome {
+    for name in [
+        "app",
+        "core",
+        "std",
+        "test",
+        "fn",
+        "async",
+        "1abc",
+        "a--b",
+        "MyService",
+        "my service",
+        "x",
+    ] {
+        let folder = tempfile::TempDir::with_prefix("strata-check-")?;
+        let what = format!("a project with the name \"{name}\"");
+        match cx.source()?.generate(&Request::new(name), folder.path()) {
+            Ok(_) => return Err(Failure::new("a name that cannot work is accepted", what)),
+            Err(error) if !format!("{error:#}").contains("Accepted: ") => {
+                return Err(
+                    Failure::new("a refusal does not say what is accepted", what)
+                        .at(format!("{error:#}")),
+                );
+            }
+            Err(_) => {}
+        }
+        if names::check_name(cx.repo(), name).is_ok() {
+            return Err(Failure::new(
+                "`xtask generate` accepts a name that the hooks refuse",
+                what,
+            ));
+        }
+        if std::fs::read_dir(folder.path())?.next().is_some() {
+            return Err(Failure::new("a refusal leaves something behind", what));
+        }
+    }
+    Ok(())
+}
+
+fn joins_a_workspace(cx: &Context<'_>) -> Outcome {
+    let folder = tempfile::TempDir::with_prefix("strata-check-")?;
+    let manifest = folder.path().join("Cargo.toml");
+    std::fs::write(&manifest, "[workspace]\nresolver = \"3\"\nmembers = []\n")?;
+    cx.source()?.generate(
+        &Request::new("member-svc").joining_the_workspace(),
+        folder.path(),
+    )?;
+    is_a_member(cx, folder.path(), "member-svc")
+}
+
+/// Whether cargo sees a project in a workspace.
+pub(super) fn is_a_member(cx: &Context<'_>, workspace: &Path, name: &str) -> Outcome {
+    let what = "a project generated in a folder with a workspace";
+    let (status, output) = cx.output(&mut cx.cargo(
+        workspace,
+        [
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ],
+    ))?;
+    if !status.success() {
+        return Err(Failure::new("cargo cannot read the workspace", what).at("Cargo.toml"));
+    }
+    let metadata: serde_json::Value = serde_json::from_str(&output)?;
+    let names: Vec<&str> = metadata["packages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|package| package["name"].as_str())
+        .collect();
+    if names != [name] {
+        return Err(
+            Failure::new("the project is no member of the workspace", what)
+                .at(format!("members are {names:?}")),
+        );
+    }
+    let manifest = std::fs::read_to_string(workspace.join(name).join("Cargo.toml"))?;
+    if twins::package(&manifest, "name")? != name {
+        return Err(
+            Failure::new("the member has another name", what).at(format!("{name}/Cargo.toml"))
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_the_repository_have_their_place_in_a_project() {
+        assert_eq!(
+            path_in_project("template/src/lib.rs").unwrap(),
+            "src/lib.rs"
+        );
+        assert_eq!(
+            path_in_project("template/src/routes/mod.rs.liquid").unwrap(),
+            "src/routes/mod.rs"
+        );
+        assert_eq!(path_in_project("docs/tour.md").unwrap(), "docs/tour.md");
+        assert_eq!(path_in_project("README.md"), None);
+        assert_eq!(path_in_project("xtask/src/main.rs"), None);
+    }
+
+    #[test]
+    fn a_folder_covers_what_is_below_it_only() {
+        assert!(is_below("docs/tour/one.md", "docs/tour"));
+        assert!(is_below("docs/tour.md", "docs/tour.md"));
+        assert!(!is_below("docs/tourist.md", "docs/tour"));
+    }
+}

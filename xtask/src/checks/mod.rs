@@ -1,0 +1,59 @@
+//! What `cargo xtask test` runs: one file per group, quick checks first.
+
+mod command;
+mod documents;
+mod generated;
+mod openapi;
+mod options;
+mod own;
+mod rendering;
+mod template;
+mod trial;
+
+use std::time::Duration;
+
+use crate::repo::Repo;
+use crate::runner::{Check, Context, Outcome, Tier};
+
+/// Every check, in the order in which they run.
+pub(crate) fn all(repo: &Repo) -> Vec<Check> {
+    let mut checks = generated::checks();
+    checks.extend(rendering::checks());
+    checks.extend(own::checks());
+    checks.extend(template::checks());
+    checks.extend(options::checks(repo));
+    checks.extend(documents::checks());
+    checks.extend(openapi::checks());
+    checks.extend(trial::checks());
+    checks.extend(command::checks());
+    checks
+}
+
+/// A check of the default tier.
+fn check(
+    name: &str,
+    minutes: u64,
+    proves: &'static str,
+    run: impl Fn(&Context<'_>) -> Outcome + 'static,
+) -> Check {
+    Check {
+        name: name.to_owned(),
+        tier: Tier::Default,
+        proves,
+        limit: Duration::from_mins(minutes),
+        run: Box::new(run),
+    }
+}
+
+/// A check that runs with `--all`, or when it is named.
+fn long_check(
+    name: &str,
+    minutes: u64,
+    proves: &'static str,
+    run: impl Fn(&Context<'_>) -> Outcome + 'static,
+) -> Check {
+    Check {
+        tier: Tier::Long,
+        ..check(name, minutes, proves, run)
+    }
+}

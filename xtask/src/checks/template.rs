@@ -1,0 +1,152 @@
+//! `template/*`: the template in place.
+
+use std::path::Path;
+
+use crate::checks::check;
+use crate::runner::{Check, Context, Failure, Outcome};
+
+pub(super) fn checks() -> Vec<Check> {
+    vec![
+        check(
+            "template/liquid",
+            1,
+            "no Rust file contains Liquid, except the lists of modules",
+            no_liquid_in_rust,
+        ),
+        check("template/fmt", 2, "the code is formatted", |cx| {
+            formatting(cx, &cx.repo().template())
+        }),
+        check("template/clippy", 20, "clippy has nothing to say", |cx| {
+            lints(cx, &cx.repo().template())
+        }),
+        check(
+            "template/docs",
+            15,
+            "the code's documentation builds without a warning",
+            |cx| documentation(cx, &cx.repo().template()),
+        ),
+        check(
+            "template/test-sqlite",
+            30,
+            "the tests pass with nothing installed",
+            |cx| tests_on_sqlite(cx, &cx.repo().template()),
+        ),
+        check(
+            "template/test-postgres",
+            30,
+            "the tests pass on PostgreSQL",
+            |cx| tests_on_postgres(cx, &cx.repo().template()),
+        ),
+    ]
+}
+
+pub(super) fn formatting(cx: &Context<'_>, project: &Path) -> Outcome {
+    cx.step(
+        &mut cx.cargo(project, ["fmt", "--check"]),
+        "the formatting is off",
+    )
+}
+
+pub(super) fn lints(cx: &Context<'_>, project: &Path) -> Outcome {
+    cx.step(
+        &mut cx.cargo(project, ["clippy", "--all-targets", "--", "-D", "warnings"]),
+        "clippy complains",
+    )
+}
+
+pub(super) fn documentation(cx: &Context<'_>, project: &Path) -> Outcome {
+    cx.step(
+        cx.cargo(project, ["doc", "--no-deps"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+        "the documentation has warnings",
+    )
+}
+
+/// The tests without a server: what somebody sees who has just generated a project.
+pub(super) fn tests_on_sqlite(cx: &Context<'_>, project: &Path) -> Outcome {
+    cx.step(&mut cx.cargo(project, ["test"]), "tests do not pass")
+}
+
+pub(super) fn tests_on_postgres(cx: &Context<'_>, project: &Path) -> Outcome {
+    let url = cx.postgres()?.url().to_owned();
+    cx.step(
+        cx.cargo(project, ["test"]).env("TEST_DATABASE_URL", url),
+        "tests do not pass on PostgreSQL",
+    )
+}
+
+fn no_liquid_in_rust(cx: &Context<'_>) -> Outcome {
+    let what = "Liquid in the template's Rust files";
+    for file in cx
+        .repo()
+        .files()?
+        .iter()
+        .filter(|file| file.starts_with("template/"))
+    {
+        let text = || std::fs::read_to_string(cx.repo().root().join(file));
+        if Path::new(file)
+            .extension()
+            .is_some_and(|extension| extension == "rs")
+        {
+            if let Some(line) = text()?
+                .lines()
+                .position(|line| line.contains("{%") || mentions_a_variable(line))
+            {
+                return Err(Failure::new("Liquid stands in Rust code", what)
+                    .at(format!("{file}:{}", line + 1)));
+            }
+        } else if file.ends_with(".rs.liquid") {
+            if !file.ends_with("/mod.rs.liquid") {
+                return Err(Failure::new("only a mod.rs may have a twin", what).at(file));
+            }
+            // Attributes and documentation go with the `mod` line that follows them.
+            let is_fine = |line: &str| {
+                line.trim().is_empty()
+                    || ["{%", "mod ", "pub mod ", "pub(crate) mod ", "//", "#["]
+                        .iter()
+                        .any(|start| line.trim().starts_with(start))
+            };
+            if let Some(line) = liquid_section(&text()?)
+                .into_iter()
+                .find(|(_, line)| !is_fine(line))
+            {
+                return Err(Failure::new(
+                    "Liquid stands around something else than `mod` lines",
+                    what,
+                )
+                .at(format!("{file}:{}", line.0)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `{{ name }}` of one of the answers; other braces are Rust's own (`format!("{{}}")`).
+fn mentions_a_variable(line: &str) -> bool {
+    ["project-name", "crate_name", "description", "parts"]
+        .iter()
+        .any(|name| line.contains(&format!("{{{{{name}")) || line.contains(&format!("{{{{ {name}")))
+}
+
+/// The numbered lines between `{% if` and `{% endif`.
+fn liquid_section(text: &str) -> Vec<(usize, &str)> {
+    let mut depth = 0_usize;
+    let mut section = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let tag = |names: &[&str]| {
+            names.iter().any(|name| {
+                line.contains(&format!("{{% {name}")) || line.contains(&format!("{{%- {name}"))
+            })
+        };
+        if tag(&["if", "unless"]) {
+            depth += 1;
+        }
+        if depth > 0 {
+            section.push((index + 1, line));
+        }
+        if tag(&["endif", "endunless"]) {
+            depth = depth.saturating_sub(1);
+        }
+    }
+    section
+}

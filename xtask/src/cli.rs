@@ -1,0 +1,77 @@
+//! How the commands are spelled.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::generate::ChildRequest;
+
+/// The repository's own tool: it generates, tries and checks the template.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", disable_version_flag = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Generate a service, build it and start it on SQLite; the last line is where to look at it
+    Try(TryOptions),
+    /// Run the checks: everything the template promises
+    Test(TestOptions),
+    /// Generate a project from this checkout, without installing cargo-generate
+    Generate(GenerateOptions),
+    /// Format the template and this tool, and write the twins of Cargo.toml and Cargo.lock
+    Fmt,
+    /// Check formatting, lints and documentation of the template in place
+    Lint,
+    /// Run the library of cargo-generate in a process of its own (used by this tool on itself)
+    #[command(hide = true)]
+    CargoGenerate(ChildRequest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TryOptions {
+    /// The service's name
+    #[arg(long, default_value = "my-service")]
+    pub(crate) name: String,
+    /// Keep the project in this folder, which must not exist yet; otherwise it is removed at the end
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The parts it has, a comma list; `--parts=` is none [default: those cargo-generate.toml names]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) parts: Option<String>,
+    /// The port it listens on [default: 8080, or the next free one]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateOptions {
+    /// The project's name
+    #[arg(long)]
+    pub(crate) name: String,
+    /// The project's folder, which must not exist yet [default: the name, in the current folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The parts it has, a comma list; `--parts=` is none [default: those cargo-generate.toml names]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) parts: Option<String>,
+    /// What the service does, in one line [default: the one cargo-generate.toml names]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestOptions {
+    /// Run the checks that take long, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Name the checks instead of running them
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Run these only: a check's name, a group (`generate`), or any text that occurs in a name
+    #[arg(value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+}

@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub(crate) mod fmt;
+pub(crate) mod generate;
+pub(crate) mod lint;
+pub(crate) mod test;
+pub(crate) mod try_it;

@@ -1,0 +1,57 @@
+//! The repository's own tool: it generates, tries and checks the template.
+//!
+//! - [`commands`]: one file per command; [`cli`] says how they are spelled
+//! - [`checks`]: what `test` runs, one file per group
+//! - the rest: what both use, from generating a project to starting a PostgreSQL server
+
+mod cache;
+mod cargo;
+mod checks;
+mod cli;
+mod commands;
+mod document;
+mod generate;
+mod http;
+mod names;
+mod packages;
+mod postgres;
+mod process;
+mod progress;
+mod repo;
+mod runner;
+mod service;
+mod tools;
+mod tree;
+mod twins;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) if error.is::<process::Interrupted>() => {
+            eprintln!("stopped; nothing is left behind");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    process::watch_for_signals()?;
+    match cli.command {
+        Command::Try(options) => commands::try_it::run(&options),
+        Command::Generate(options) => commands::generate::run(&options),
+        Command::Test(options) => commands::test::run(&options),
+        Command::Fmt => commands::fmt::run(),
+        Command::Lint => commands::lint::run(),
+        Command::CargoGenerate(request) => generate::in_this_process(request),
+    }
+}

@@ -1,0 +1,63 @@
+//! The system's package manager, where this tool may use it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+/// The first of these programs in a folder of PATH.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Whether this tool runs as root.
+pub(crate) fn is_root() -> bool {
+    nix::unistd::Uid::effective().is_root()
+}
+
+/// Installs packages of Debian's or Ubuntu's; an error says what to install by hand.
+///
+/// `run` carries out a command and returns whether it ended well.
+pub(crate) fn install(
+    packages: &[&str],
+    by_hand: &str,
+    mut run: impl FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
+    if !is_root() || find_program("apt-get").is_none() {
+        bail!("{by_hand}");
+    }
+    if packages.contains(&"postgresql") {
+        forbid_a_cluster()?;
+    }
+    let mut apt = |arguments: &[&str]| {
+        run(Command::new("apt-get")
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(std::process::Stdio::null()))
+    };
+    apt(&["update", "--quiet"])?; // it may fail on one list and still know the package
+    let mut arguments = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    arguments.extend(packages);
+    if !apt(&arguments)? {
+        bail!(
+            "apt-get could not install {}. {by_hand}",
+            packages.join(" ")
+        );
+    }
+    Ok(())
+}
+
+/// Debian's package would create a server for everybody and start it; only its programs are wanted.
+fn forbid_a_cluster() -> Result<()> {
+    let settings = Path::new("/etc/postgresql-common/createcluster.conf");
+    if !settings.exists() {
+        if let Some(folder) = settings.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(settings, "create_main_cluster = false\n")?;
+    }
+    Ok(())
+}

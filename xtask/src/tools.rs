@@ -1,0 +1,118 @@
+//! Tools of a fixed version that some checks need, installed into a folder of their own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cargo::{cargo, program};
+use crate::packages;
+use crate::runner::Context;
+
+/// The version that the README names: the newest that builds on the Rust the template needs.
+pub(crate) const CARGO_GENERATE: &str = "0.23.14";
+
+/// The real `cargo generate` command.
+pub(crate) fn cargo_generate(cx: &Context<'_>) -> Result<PathBuf> {
+    let root = cx
+        .shared
+        .cache
+        .tools()
+        .join(format!("cargo-generate-{CARGO_GENERATE}"));
+    let binary = root.join("bin/cargo-generate");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    std::fs::create_dir_all(&root)?;
+    let has_openssl = |cx: &Context<'_>| -> Result<bool> {
+        Ok(packages::find_program("pkg-config").is_some()
+            && cx
+                .execute(program("pkg-config", &root).args(["--exists", "openssl"]))?
+                .success())
+    };
+    if !has_openssl(cx)? {
+        // Without the headers OpenSSL is compiled along: slower, but it needs nothing.
+        let _ = packages::install(&["libssl-dev", "pkg-config"], "", |command| {
+            Ok(cx.execute(command)?.success())
+        });
+    }
+    let vendored: &[&str] = if has_openssl(cx)? {
+        &[]
+    } else {
+        &["--features", "vendored-openssl"]
+    };
+    // --debug: it does the same and is compiled in half the time.
+    let mut install = cargo(
+        &root,
+        [
+            "install",
+            "cargo-generate",
+            "--version",
+            CARGO_GENERATE,
+            "--locked",
+            "--debug",
+            "--root",
+        ],
+    );
+    if !cx.execute(install.arg(&root).args(vendored))?.success() {
+        bail!(
+            "cargo-generate {CARGO_GENERATE} could not be installed; see {}",
+            cx.log.display()
+        );
+    }
+    Ok(binary)
+}
+
+/// A program of a Python package, in an environment of its own.
+pub(crate) fn python(
+    cx: &Context<'_>,
+    package: &str,
+    version: &str,
+    name: &str,
+) -> Result<PathBuf> {
+    let folder = cx.shared.cache.tools().join(format!("{package}-{version}"));
+    let binary = folder.join("bin").join(name);
+    let complete = folder.join("complete"); // written last: an interrupted installation is begun again
+    if complete.is_file() {
+        return Ok(binary);
+    }
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    if !make_environment(cx, &folder)? {
+        let by_hand = "Python 3.10 or newer with its venv module is needed for this check (Debian, Ubuntu: `apt-get install python3-venv`).";
+        packages::install(&["python3", "python3-venv"], by_hand, |command| {
+            Ok(cx.execute(command)?.success())
+        })?;
+        if !make_environment(cx, &folder)? {
+            bail!("{by_hand}");
+        }
+    }
+    let requirement = format!("{package}=={version}");
+    let mut install = program(folder.join("bin/python"), &folder);
+    if !cx
+        .execute(install.args(["-m", "pip", "install", "--quiet", &requirement]))?
+        .success()
+    {
+        bail!(
+            "{requirement} could not be installed; see {}",
+            cx.log.display()
+        );
+    }
+    std::fs::write(complete, "")?;
+    Ok(binary)
+}
+
+fn make_environment(cx: &Context<'_>, folder: &Path) -> Result<bool> {
+    let Some(python) = packages::find_program("python3") else {
+        return Ok(false);
+    };
+    let status = cx
+        .execute(
+            program(python, folder)
+                .args(["-m", "venv", "--clear"])
+                .arg(folder),
+        )
+        .context("cannot start Python")?;
+    Ok(status.success())
+}
