@@ -101,7 +101,7 @@ fn twins_agree(cx: &Context<'_>) -> Outcome {
             let path = twin.path.strip_prefix(repo.root())?.display().to_string();
             return Err(Failure::new(
                 "a twin is out of date: run `cargo xtask fmt`",
-                "the twins of Cargo.toml and Cargo.lock",
+                "the twins that follow from the file beside them",
             )
             .at(path));
         }
