@@ -142,10 +142,9 @@ fn undeclared(sources: &[Source]) -> impl Iterator<Item = String> {
         let (directory, file) = source.path.rsplit_once('/')?;
         let name = file.strip_suffix(".rs")?;
         let (directory, name) = match (name, directory.rsplit_once('/')) {
-            ("lib" | "main", _) => return None,
             // a directory is a module of the one above it, unless it is a test binary's or shared by some
             ("mod", Some((above, name))) if above != "tests" => (above, name),
-            ("mod", _) => return None,
+            ("lib" | "main" | "mod", _) => return None,
             _ => (directory, name),
         };
         if directory == "tests" {

@@ -33,8 +33,9 @@ use Token::{Name, Sign};
 impl Source {
     /// Reads a file.
     pub(crate) fn read(path: &str, text: &str) -> Self {
+        let tokens = tokens(text);
         let mut reader = Reader {
-            tokens: without_tests(tokens(text)),
+            tokens: without_tests(&tokens),
             at: 0,
             module: module_of(path),
         };
@@ -190,49 +191,53 @@ fn tokens(text: &str) -> Vec<(usize, Token)> {
     let (mut at, mut line, mut found) = (0, 1, Vec::new());
     while at < chars.len() {
         let start = at;
-        match (char_at(at), char_at(at + 1)) {
-            ('/', '/') => at += chars[at..].iter().take_while(|char| **char != '\n').count(),
-            ('/', '*') => at = after_comment(&chars, at),
-            ('"', _) => at = after_string(&chars, at),
-            ('\'', '\\') => at = after_quote(&chars, at + 3),
-            ('\'', _) if char_at(at + 2) == '\'' => at += 3,
-            ('\'', _) => {
-                at += 1 + chars[at + 1..]
-                    .iter()
-                    .take_while(|char| is_name(**char))
-                    .count()
-            }
+        at = match (char_at(at), char_at(at + 1)) {
+            ('/', '/') => after(&chars, at, |char| char != '\n'),
+            ('/', '*') => after_comment(&chars, at),
+            ('"', _) => after_string(&chars, at),
+            ('\'', '\\') => after(&chars, at + 3, |char| char != '\'') + 1,
+            ('\'', _) if char_at(at + 2) == '\'' => at + 3,
+            ('\'', _) => after(&chars, at + 1, is_name),
             (first, _) if is_name(first) => {
-                at += chars[at..]
-                    .iter()
-                    .take_while(|char| is_name(**char))
-                    .count();
-                let name: String = chars[start..at].iter().collect();
-                let is_prefix = ["r", "b", "br", "c", "cr"].contains(&name.as_str());
-                match char_at(at) {
-                    '"' if is_prefix && name.contains('r') => at = after_raw(&chars, at),
-                    '#' if is_prefix && ['#', '"'].contains(&char_at(at + 1)) => {
-                        at = after_raw(&chars, at)
+                let end = after(&chars, at, is_name);
+                let name: String = chars[start..end].iter().collect();
+                match (name.as_str(), char_at(end), char_at(end + 1)) {
+                    ("r" | "br" | "cr", '"', _) | ("r" | "br" | "cr", '#', '"' | '#') => {
+                        after_raw(&chars, end)
                     }
-                    '"' | '\'' if is_prefix => {}
-                    '#' if name == "r" => at += 1,
-                    _ if first.is_ascii_digit() => {}
-                    _ => found.push((line, Name(name))),
+                    ("b" | "c", '"' | '\'', _) => end, // the literal comes next
+                    ("r", '#', _) => end + 1,          // a raw name comes next
+                    _ if first.is_ascii_digit() => end,
+                    _ => {
+                        found.push((line, Name(name)));
+                        end
+                    }
                 }
             }
             (first, _) => {
-                at += 1;
                 if !first.is_whitespace() {
                     found.push((line, Sign(first)));
                 }
+                at + 1
             }
-        }
-        line += chars[start..at.min(chars.len())]
+        };
+        at = at.min(chars.len());
+        line += chars[start..at]
             .iter()
             .filter(|char| **char == '\n')
             .count();
     }
     found
+}
+
+/// After the characters from `start` on that are such.
+fn after(chars: &[char], start: usize, such: impl Fn(char) -> bool) -> usize {
+    start
+        + chars
+            .iter()
+            .skip(start)
+            .take_while(|char| such(**char))
+            .count()
 }
 
 fn is_name(char: char) -> bool {
@@ -259,22 +264,9 @@ fn after_string(chars: &[char], start: usize) -> usize {
     at + 1
 }
 
-/// After the end of a character that is written with a backslash.
-fn after_quote(chars: &[char], start: usize) -> usize {
-    start
-        + 1
-        + chars[start..]
-            .iter()
-            .take_while(|char| **char != '\'')
-            .count()
-}
-
 /// After a raw string, whose `#`s or quote begin here.
 fn after_raw(chars: &[char], start: usize) -> usize {
-    let hashes = chars[start..]
-        .iter()
-        .take_while(|char| **char == '#')
-        .count();
+    let hashes = after(chars, start, |char| char == '#') - start;
     let end: Vec<char> = std::iter::once('"')
         .chain(std::iter::repeat_n('#', hashes))
         .collect();
@@ -287,7 +279,7 @@ fn after_raw(chars: &[char], start: usize) -> usize {
 }
 
 /// Leaves out what is only there for tests: items behind `#[cfg(test)]`.
-fn without_tests(tokens: Vec<(usize, Token)>) -> Vec<(usize, Token)> {
+fn without_tests(tokens: &[(usize, Token)]) -> Vec<(usize, Token)> {
     let marker: [Token; 7] = [
         Sign('#'),
         Sign('['),
@@ -305,7 +297,7 @@ fn without_tests(tokens: Vec<(usize, Token)>) -> Vec<(usize, Token)> {
             .take(marker.len())
             .map(|(_, token)| token);
         if window.eq(marker.iter()) {
-            at = after_item(&tokens, at + marker.len());
+            at = after_item(tokens, at + marker.len());
         } else {
             kept.push(tokens[at].clone());
             at += 1;
