@@ -48,7 +48,6 @@ pub struct Shared {
 
 impl AppState {
     /// Starts to put a state together; what is not given is made from `config`.
-    #[must_use]
     pub fn builder(config: Config) -> AppStateBuilder {
         AppStateBuilder {
             config,

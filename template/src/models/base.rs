@@ -26,6 +26,10 @@ pub trait Record:
 
     /// Counts the changes of a row, from 1. It goes out as the `ETag`.
     const VERSION: Self::Column;
+
+    /// Unique indexes, and the columns by which people know them. Databases name one or the other, and of an index on an
+    /// expression (`lower(email)`) no column at all; with this, an error says "email".
+    const UNIQUE: &'static [(&'static str, &'static [&'static str])] = &[];
 }
 
 /// The version of a row that was never changed.

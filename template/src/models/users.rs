@@ -42,6 +42,8 @@ impl Record for Entity {
     const NAME: &'static str = "user";
     const ID: Column = Column::Id;
     const VERSION: Column = Column::Version;
+    const UNIQUE: &'static [(&'static str, &'static [&'static str])] =
+        &[("uq_users_email", &["email"])];
 }
 
 /// A user, as it is created or replaced.

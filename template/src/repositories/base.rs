@@ -3,7 +3,7 @@
 //! A new repository is three lines:
 //!
 //! ```ignore
-//! repository! {
+//! crate::repository! {
 //!     /// Widgets in the database.
 //!     pub struct WidgetRepository(widgets::Entity);
 //! }
@@ -16,7 +16,7 @@ use std::future::Future;
 use futures::{Stream, StreamExt, TryStreamExt};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iterable,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable,
     PaginatorTrait, QueryFilter, QueryTrait, SelectExt, StreamTrait,
 };
 use uuid::Uuid;
@@ -145,9 +145,8 @@ pub trait BaseRepository: Sync {
     /// [`DataError::Conflict`] or [`DataError::MissingReference`], if a constraint says so.
     fn create(&self, row: Changes<Self>) -> impl Future<Output = Result<Row<Self>>> + Send {
         async move {
-            Ok(Self::Entity::insert(row)
-                .exec_with_returning(self.conn())
-                .await?)
+            let created = Self::Entity::insert(row).exec_with_returning(self.conn());
+            created.await.map_err(refused::<Self>)
         }
     }
 
@@ -172,11 +171,8 @@ pub trait BaseRepository: Sync {
                 if chunk.is_empty() {
                     return Ok(created);
                 }
-                created.extend(
-                    Self::Entity::insert_many(chunk)
-                        .exec_with_returning(self.conn())
-                        .await?,
-                );
+                let chunk = Self::Entity::insert_many(chunk).exec_with_returning(self.conn());
+                created.extend(chunk.await.map_err(refused::<Self>)?);
             }
         }
     }
@@ -210,8 +206,8 @@ pub trait BaseRepository: Sync {
             if let Some(versions) = expected {
                 update = update.filter(Self::Entity::VERSION.is_in(versions.iter().copied()));
             }
-            let changed = update.exec_with_returning(self.conn()).await?.pop();
-            match changed {
+            let changed = update.exec_with_returning(self.conn()).await;
+            match changed.map_err(refused::<Self>)?.pop() {
                 Some(row) => Ok(row),
                 None => Err(self.why_nothing_changed(id).await?),
             }
@@ -257,6 +253,19 @@ pub trait BaseRepository: Sync {
     }
 }
 
+/// What the database refused; of a unique index, with the columns by which people know it.
+fn refused<R: BaseRepository + ?Sized>(error: DbErr) -> DataError {
+    let mut error = DataError::from(error);
+    if let DataError::Conflict { constraint } = &mut error {
+        let unique = R::Entity::UNIQUE.iter();
+        let mut unique = unique.filter(|(name, _)| constraint.name.as_deref() == Some(*name));
+        if let Some((_, columns)) = unique.next() {
+            constraint.columns = columns.iter().map(|&column| column.to_owned()).collect();
+        }
+    }
+    error
+}
+
 fn not_found<R: BaseRepository + ?Sized>(id: Uuid) -> DataError {
     DataError::NotFound {
         resource: R::Entity::NAME,
@@ -272,16 +281,17 @@ fn stale<R: BaseRepository + ?Sized>(id: Uuid) -> DataError {
 }
 
 /// Declares a repository: a struct that borrows a connection and is a [`BaseRepository`] of the entity.
+#[macro_export]
 macro_rules! repository {
-    ($(#[$doc:meta])* pub struct $name:ident($entity:ty);) => {
+    ($(#[$doc:meta])* $visible:vis struct $name:ident($entity:ty);) => {
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $name<'c, C>(&'c C);
+        $visible struct $name<'c, C>(&'c C);
 
         impl<'c, C: ::sea_orm::ConnectionTrait> $name<'c, C> {
             /// On this connection: the pool, or a transaction.
             #[must_use]
-            pub const fn new(connection: &'c C) -> Self {
+            $visible const fn new(connection: &'c C) -> Self {
                 Self(connection)
             }
         }
@@ -296,5 +306,3 @@ macro_rules! repository {
         }
     };
 }
-
-pub(crate) use repository;

@@ -57,7 +57,7 @@ async fn list_orders(
 /// Place an order
 ///
 /// Each line has the price that its product has now. The user and all products must exist, and the user must be active.
-#[utoipa::path(post, path = "/", request_body = OrderIn, responses((status = CREATED, body = OrderOut)))]
+#[utoipa::path(post, path = "/", request_body = OrderIn, responses((status = CREATED, body = OrderOut), (status = CONFLICT)))]
 #[instrument(skip_all, fields(user.id = %order.user_id))]
 async fn create_order(
     app: AppState,

@@ -111,7 +111,7 @@ async fn patch_product(
 /// Delete a product
 ///
 /// That the product is gone already is no error. A product that was ever ordered can't be deleted.
-#[utoipa::path(delete, path = "/{id}", params(ProductPath, IfMatch), responses((status = NO_CONTENT)))]
+#[utoipa::path(delete, path = "/{id}", params(ProductPath, IfMatch), responses((status = NO_CONTENT), (status = CONFLICT)))]
 #[instrument(skip_all, fields(product.id = %path.id))]
 async fn delete_product(
     app: AppState,

@@ -24,7 +24,7 @@ struct QuotePath {
 /// Get a quote for a product
 ///
 /// Asks the service that `UPSTREAM_BASE_URL` names; 503 if it is unset.
-#[utoipa::path(get, path = "/{id}/quote", params(QuotePath), responses((status = OK, body = QuoteOut)))]
+#[utoipa::path(get, path = "/{id}/quote", params(QuotePath), responses((status = OK, body = QuoteOut), (status = BAD_GATEWAY)))]
 #[instrument(skip_all, fields(product.id = %path.id))]
 async fn get_quote(app: AppState, path: ValidPath<QuotePath>) -> Result<Json<QuoteOut>> {
     Ok(Json(quotes::quote_product(&app, path.id).await?))

@@ -52,7 +52,7 @@ async fn list_users(
 }
 
 /// Create a user
-#[utoipa::path(post, path = "/", request_body = UserIn, responses((status = CREATED, body = UserOut)))]
+#[utoipa::path(post, path = "/", request_body = UserIn, responses((status = CREATED, body = UserOut), (status = CONFLICT)))]
 #[instrument(skip_all)]
 async fn create_user(
     app: AppState,
@@ -75,7 +75,7 @@ async fn get_user(app: AppState, path: ValidPath<UserPath>) -> Result<Tagged<Use
 /// Replace a user
 ///
 /// An optional field that is absent is cleared. With `If-Match`, only if nobody has changed the user since.
-#[utoipa::path(put, path = "/{id}", params(UserPath, IfMatch), request_body = UserIn, responses((status = OK, body = UserOut)))]
+#[utoipa::path(put, path = "/{id}", params(UserPath, IfMatch), request_body = UserIn, responses((status = OK, body = UserOut), (status = CONFLICT)))]
 #[instrument(skip_all, fields(user.id = %path.id))]
 async fn replace_user(
     app: AppState,
@@ -93,7 +93,7 @@ async fn replace_user(
 /// Change some fields of a user
 ///
 /// A field that is absent stays as it is; `null` clears `age`. With `If-Match`, only if nobody has changed the user since.
-#[utoipa::path(patch, path = "/{id}", params(UserPath, IfMatch), request_body = UserPatch, responses((status = OK, body = UserOut)))]
+#[utoipa::path(patch, path = "/{id}", params(UserPath, IfMatch), request_body = UserPatch, responses((status = OK, body = UserOut), (status = CONFLICT)))]
 #[instrument(skip_all, fields(user.id = %path.id))]
 async fn patch_user(
     app: AppState,
@@ -111,7 +111,7 @@ async fn patch_user(
 /// Delete a user
 ///
 /// That the user is gone already is no error. A user with orders can't be deleted.
-#[utoipa::path(delete, path = "/{id}", params(UserPath, IfMatch), responses((status = NO_CONTENT)))]
+#[utoipa::path(delete, path = "/{id}", params(UserPath, IfMatch), responses((status = NO_CONTENT), (status = CONFLICT)))]
 #[instrument(skip_all, fields(user.id = %path.id))]
 async fn delete_user(
     app: AppState,

@@ -99,6 +99,7 @@ async fn an_email_is_unique_regardless_of_case(#[values(Kind::Sqlite, Kind::Post
         panic!("{error}")
     };
     assert_eq!(constraint.name.as_deref(), Some("uq_users_email"));
+    assert_eq!(constraint.columns, ["email"], "for the answer");
 
     let bob = users.create(user(3).into_new(time(3))).await.unwrap();
     let rename = UserPatch {

@@ -22,28 +22,80 @@ async fn everything_that_validation_finds_is_pointed_at() {
     let parts = json!([{ "quantity": 1 }, { "quantity": 0 }]);
     let response = create(&json!({ "name": "", "age": 181, "parts": parts })).await;
     assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r##"
+    {
+      "code": "validation",
+      "detail": "3 fields were refused.",
+      "errors": [
+        {
+          "detail": "must be 0 to 150, was 181",
+          "pointer": "#/age"
+        },
+        {
+          "detail": "must be 1 to 10 characters",
+          "pointer": "#/name"
+        },
+        {
+          "detail": "must be at least 1, was 0",
+          "pointer": "#/parts/1/quantity"
+        }
+      ]
+    }
+    "##);
 }
 
 #[tokio::test]
 async fn a_field_of_the_wrong_type_is_pointed_at() {
     let response = create(&json!({ "name": "duck", "parts": [{ "quantity": "many" }] })).await;
     assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r##"
+    {
+      "code": "validation",
+      "detail": "1 field was refused.",
+      "errors": [
+        {
+          "detail": "must be a whole number, not negative, was a text",
+          "pointer": "#/parts/0/quantity"
+        }
+      ]
+    }
+    "##);
 }
 
 #[tokio::test]
 async fn a_missing_field_is_pointed_at() {
     let response = create(&json!({ "name": "duck", "parts": [{}] })).await;
     assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r##"
+    {
+      "code": "validation",
+      "detail": "1 field was refused.",
+      "errors": [
+        {
+          "detail": "is missing",
+          "pointer": "#/parts/0/quantity"
+        }
+      ]
+    }
+    "##);
 }
 
 #[tokio::test]
 async fn an_unknown_field_is_pointed_at() {
     let response = create(&json!({ "name": "duck", "aeg": 3 })).await;
     assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r##"
+    {
+      "code": "validation",
+      "detail": "1 field was refused.",
+      "errors": [
+        {
+          "detail": "is not known; there is `name`, `age` or `parts`",
+          "pointer": "#/aeg"
+        }
+      ]
+    }
+    "##);
 }
 
 #[tokio::test]
@@ -54,7 +106,10 @@ async fn an_element_of_a_list_is_pointed_at() {
     assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(response.problem()["errors"][0]["pointer"], "#/1/quantity");
 
-    let response = app.post("/toys/several").json(&json!([{ "quantity": -1 }])).await;
+    let response = app
+        .post("/toys/several")
+        .json(&json!([{ "quantity": -1 }]))
+        .await;
     assert_eq!(response.problem()["errors"][0]["pointer"], "#/0/quantity");
 }
 
@@ -73,8 +128,16 @@ async fn what_is_not_json_is_a_bad_request() {
         assert_eq!(response.status, StatusCode::BAD_REQUEST, "{body}");
         assert_eq!(response.problem()["code"], "invalid_json", "{body}");
     }
-    let response = app.post("/toys").text("application/json", "{\n  \"name\": duck }").await;
-    insta::assert_json_snapshot!(response.problem(), @"");
+    let response = app
+        .post("/toys")
+        .text("application/json", "{\n  \"name\": duck }")
+        .await;
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "invalid_json",
+      "detail": "The body is not JSON: expected value at line 2 column 11."
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -85,16 +148,36 @@ async fn json_has_to_be_called_so() {
         "Application/JSON; charset=utf-8",
         "application/merge-patch+json",
     ] {
-        let response = app.post("/toys").text(accepted, "{\"name\": \"duck\"}").await;
+        let response = app
+            .post("/toys")
+            .text(accepted, "{\"name\": \"duck\"}")
+            .await;
         assert_eq!(response.status, StatusCode::CREATED, "{accepted}");
     }
-    for refused in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "application/+json"] {
-        let response = app.post("/toys").text(refused, "{\"name\": \"duck\"}").await;
-        assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{refused}");
+    for refused in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "application/+json",
+    ] {
+        let response = app
+            .post("/toys")
+            .text(refused, "{\"name\": \"duck\"}")
+            .await;
+        assert_eq!(
+            response.status,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "{refused}"
+        );
     }
     let response = app.post("/toys").await;
     assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "unsupported_media_type",
+      "detail": "The body must be `application/json`."
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -105,5 +188,9 @@ async fn a_body_may_not_be_larger_than_configured() {
     assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
     let response = app.post("/toys").text("application/json", body(101)).await;
     assert_eq!(response.status, StatusCode::PAYLOAD_TOO_LARGE);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "payload_too_large"
+    }
+    "#);
 }

@@ -20,7 +20,11 @@ async fn any_page_may_call_a_local_service() {
     let response = preflight(&app, "https://app.example.com").await;
     assert!(response.status.is_success());
     assert_eq!(response.header("access-control-allow-origin"), "*");
-    assert!(response.header("access-control-allow-methods").contains("POST"));
+    assert!(
+        response
+            .header("access-control-allow-methods")
+            .contains("POST")
+    );
 }
 
 #[tokio::test]
@@ -44,8 +48,19 @@ async fn elsewhere_only_pages_of_the_configured_origins_may() {
 async fn a_page_may_read_errors_too() {
     let app = TestApp::without_database();
     for path in ["/toys/broken", "/nowhere"] {
-        let response = app.post(path).header("origin", "https://app.example.com").await;
-        assert_eq!(response.header("access-control-allow-origin"), "*", "{path}");
-        assert!(response.header("access-control-expose-headers").contains("x-request-id"));
+        let response = app
+            .post(path)
+            .header("origin", "https://app.example.com")
+            .await;
+        assert_eq!(
+            response.header("access-control-allow-origin"),
+            "*",
+            "{path}"
+        );
+        assert!(
+            response
+                .header("access-control-expose-headers")
+                .contains("x-request-id")
+        );
     }
 }

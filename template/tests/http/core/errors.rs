@@ -31,7 +31,9 @@ async fn a_wrong_method_is_a_problem_that_lists_the_right_ones() {
 
 #[tokio::test]
 async fn an_error_answer_to_head_has_no_body() {
-    let response = TestApp::without_database().request(Method::HEAD, "/toys/17").await;
+    let response = TestApp::without_database()
+        .request(Method::HEAD, "/toys/17")
+        .await;
     assert_eq!(response.status, StatusCode::BAD_REQUEST);
     assert_eq!(response.header("content-type"), "application/problem+json");
     assert!(response.body.is_empty());
@@ -41,9 +43,17 @@ async fn an_error_answer_to_head_has_no_body() {
 async fn a_panic_is_caught_and_logged_once_with_the_request() {
     let logs = Logs::capture();
     let app = TestApp::without_database();
-    let response = app.post("/toys/broken").header("x-request-id", "panic-1").await;
+    let response = app
+        .post("/toys/broken")
+        .header("x-request-id", "panic-1")
+        .await;
     assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "internal",
+      "detail": "panic: the toy is broken"
+    }
+    "#);
 
     let lines = logs.of_requests();
     assert_eq!(lines.len(), 1, "{lines:#?}");
@@ -78,13 +88,18 @@ async fn a_cause_is_told_in_local_and_dev_only() {
 #[tokio::test]
 async fn a_request_may_not_take_longer_than_configured() {
     let settings = [
-        ("SERVER_REQUEST_TIMEOUT_SECS", "1"),
+        ("SERVER_REQUEST_TIMEOUT_SECS", "2"),
         ("DATABASE_COMMAND_TIMEOUT_SECS", "1"),
     ];
     let app = TestApp::without_database_with(settings);
     let response = app.get("/toys/endless").await;
     assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "timeout",
+      "detail": "The request took longer than it may."
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -92,13 +107,31 @@ async fn what_the_database_says_becomes_a_problem() {
     let app = TestApp::without_database();
     let response = app.get("/toys/missing").await;
     assert_eq!(response.status, StatusCode::NOT_FOUND);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "not_found",
+      "detail": "There is no toy 7."
+    }
+    "#);
     let response = app.get("/toys/stale").await;
     assert_eq!(response.status, StatusCode::PRECONDITION_FAILED);
-    insta::assert_json_snapshot!(response.problem(), @"");
-    let response = app.post("/toys").json(&serde_json::json!({ "name": "twin" })).await;
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "precondition_failed",
+      "detail": "The toy 7 is in another version."
+    }
+    "#);
+    let response = app
+        .post("/toys")
+        .json(&serde_json::json!({ "name": "twin" }))
+        .await;
     assert_eq!(response.status, StatusCode::CONFLICT);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "conflict",
+      "detail": "There is a twin already."
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -107,7 +140,12 @@ async fn a_database_that_is_away_is_unavailable() {
     let response = app.get("/toys/database").await;
     assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.header("retry-after"), "1");
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "unavailable",
+      "detail": "The database can't be reached."
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -132,25 +170,44 @@ async fn a_statement_that_takes_too_long_is_a_timeout() {
     let response = app.get("/toys/database/sleep").await;
     assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
     let detail = response.problem()["detail"].as_str().unwrap().to_owned();
-    assert!(detail.starts_with("The database took too long."), "{detail}");
+    assert!(
+        detail.starts_with("The database took too long."),
+        "{detail}"
+    );
 }
 
 #[tokio::test]
 async fn what_others_answer_in_plain_text_becomes_a_problem() {
-    let response = TestApp::without_database().get("/toys/foreign?number=many").await;
+    let response = TestApp::without_database()
+        .get("/toys/foreign?number=many")
+        .await;
     assert_eq!(response.status, StatusCode::BAD_REQUEST);
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "bad_request"
+    }
+    "#);
 }
 
 #[tokio::test]
 async fn the_type_of_every_problem_leads_to_what_it_means() {
     let app = TestApp::without_database();
     let listed = app.get("/problems").await.json();
-    assert_eq!(listed["items"].as_array().unwrap().len(), ProblemCode::ALL.len());
+    assert_eq!(
+        listed["items"].as_array().unwrap().len(),
+        ProblemCode::ALL.len()
+    );
     for code in ProblemCode::ALL {
-        let kind = app.get(&code.uri()).await.expect_status(StatusCode::OK).json();
+        let kind = app
+            .get(&code.uri())
+            .await
+            .expect_status(StatusCode::OK)
+            .json();
         assert_eq!(kind["code"], code.as_str());
         assert_eq!(kind["status"], code.status().as_u16());
     }
-    assert_eq!(app.get("/problems/unheard_of").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        app.get("/problems/unheard_of").await.status,
+        StatusCode::NOT_FOUND
+    );
 }

@@ -22,13 +22,21 @@ async fn a_service_without_its_database_is_alive_but_not_ready() {
     let response = app.get("/readyz").await;
     assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.header("retry-after"), "5");
-    insta::assert_json_snapshot!(response.problem(), @"");
+    insta::assert_json_snapshot!(response.problem(), @r#"
+    {
+      "code": "unavailable",
+      "detail": "Not ready: database."
+    }
+    "#);
 }
 
 #[tokio::test]
 async fn a_service_with_its_database_is_ready_whatever_else_fails() {
     let app = TestApp::new().await;
-    assert_eq!(app.get("/readyz").await.json(), serde_json::json!({ "ok": true }));
+    assert_eq!(
+        app.get("/readyz").await.json(),
+        serde_json::json!({ "ok": true })
+    );
 }
 
 #[tokio::test]
@@ -37,7 +45,25 @@ async fn every_registered_check_has_an_entry() {
     let response = app.get("/health").await;
     assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     let redacted = ".checks.*.duration_ms";
-    insta::assert_json_snapshot!(response.problem(), { redacted => 0.1 }, @"");
+    insta::assert_json_snapshot!(response.problem(), { redacted => 0.1 }, @r#"
+    {
+      "checks": {
+        "database": {
+          "duration_ms": 0.1,
+          "gates_readiness": true,
+          "healthy": true
+        },
+        "toys": {
+          "duration_ms": 0.1,
+          "failure": "the drawer is empty",
+          "gates_readiness": false,
+          "healthy": false
+        }
+      },
+      "code": "unavailable",
+      "detail": "Failing: toys."
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -52,14 +78,28 @@ async fn what_a_check_says_stays_inside_in_production() {
 async fn management_routes_are_on_their_own_port_outside_local() {
     let public = TestApp::without_database_in(AppEnv::Prod, Surface::Public, []);
     let management = TestApp::without_database_in(AppEnv::Prod, Surface::Management, []);
-    for path in ["/livez", "/readyz", "/health", "/version", "/toys-inspection"] {
-        assert_eq!(public.get(path).await.problem()["code"], "unknown_path", "{path}");
+    for path in [
+        "/livez",
+        "/readyz",
+        "/health",
+        "/version",
+        "/toys-inspection",
+    ] {
+        assert_eq!(
+            public.get(path).await.problem()["code"],
+            "unknown_path",
+            "{path}"
+        );
         let response = management.get(path).await;
         assert_ne!(response.status, StatusCode::NOT_FOUND, "{path}");
     }
     for path in ["/", "/toys", "/problems"] {
         assert_eq!(public.get(path).await.status, StatusCode::OK, "{path}");
-        assert_eq!(management.get(path).await.problem()["code"], "unknown_path", "{path}");
+        assert_eq!(
+            management.get(path).await.problem()["code"],
+            "unknown_path",
+            "{path}"
+        );
     }
 }
 

@@ -18,12 +18,18 @@ async fn every_response_carries_the_request_id() {
 #[tokio::test]
 async fn a_harmless_id_is_taken_over_and_any_other_replaced() {
     let app = TestApp::without_database();
-    let response = app.get("/toys/request-id").header("x-request-id", "abc-123").await;
+    let response = app
+        .get("/toys/request-id")
+        .header("x-request-id", "abc-123")
+        .await;
     assert_eq!(response.header("x-request-id"), "abc-123");
     assert_eq!(response.body, "abc-123", "handlers know it, too");
 
     for harmful in ["", "a b", "<script>", &"x".repeat(129)] {
-        let response = app.get("/toys/request-id").header("x-request-id", harmful).await;
+        let response = app
+            .get("/toys/request-id")
+            .header("x-request-id", harmful)
+            .await;
         assert_ne!(response.header("x-request-id"), harmful);
         assert_eq!(response.body, response.header("x-request-id"));
     }
@@ -39,7 +45,25 @@ async fn a_request_has_one_line_in_the_log_with_the_route_not_the_path() {
     let lines = logs.of_requests();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert!(lines[0]["fields"]["duration_ms"].is_f64());
-    insta::assert_json_snapshot!(lines[0], { ".timestamp" => "-", ".fields.duration_ms" => 0.1, ".spans" => "-" }, @"");
+    insta::assert_json_snapshot!(lines[0], { ".timestamp" => "-", ".fields.duration_ms" => 0.1, ".spans" => "-" }, @r#"
+    {
+      "fields": {
+        "duration_ms": 0.1,
+        "message": "DELETE /toys/{id} 204",
+        "method": "DELETE",
+        "route": "/toys/{id}",
+        "status": 204
+      },
+      "level": "INFO",
+      "span": {
+        "name": "request",
+        "request_id": "abc-123"
+      },
+      "spans": "-",
+      "target": "app::core::http::middleware::boundary",
+      "timestamp": "-"
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -51,11 +75,23 @@ async fn the_level_of_the_line_says_whether_the_service_failed() {
     app.get("/nowhere").await;
     app.get("/toys/unavailable").await;
     app.get("/livez").await;
-    let lines: Vec<_> = logs.of_requests().iter().map(|line| {
-        let fields = &line["fields"];
-        format!("{} {} {}", line["level"], fields["message"], fields["code"])
-    }).collect();
-    insta::assert_json_snapshot!(lines, @"");
+    let lines: Vec<_> = logs
+        .of_requests()
+        .iter()
+        .map(|line| {
+            let fields = &line["fields"];
+            format!("{} {} {}", line["level"], fields["message"], fields["code"])
+        })
+        .collect();
+    insta::assert_json_snapshot!(lines, @r#"
+    [
+      "\"INFO\" \"GET /toys 200\" null",
+      "\"INFO\" \"GET /toys/{id} 400\" \"invalid_parameter\"",
+      "\"INFO\" \"GET (no route) 404\" \"unknown_path\"",
+      "\"ERROR\" \"GET /toys/unavailable 503\" \"unavailable\"",
+      "\"DEBUG\" \"GET /livez 200\" null"
+    ]
+    "#);
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use crate::support::TestApp;
 
 #[tokio::test]
 async fn a_resource_comes_with_its_version_as_a_strong_tag() {
-    let response = TestApp::without_database().get(&format!("/toys/{}", Uuid::nil())).await;
+    let response = TestApp::without_database()
+        .get(&format!("/toys/{}", Uuid::nil()))
+        .await;
     assert_eq!(response.header("etag"), "\"7\"");
     assert_eq!(response.json()["version"], 7);
 }
@@ -24,12 +26,17 @@ async fn a_new_resource_says_where_it_is() {
     assert_eq!(app.get(location).await.status, StatusCode::OK);
 
     let response = app.post("/toys/elsewhere").await;
-    assert_eq!(response.header("location"), format!("/other/toys/{}", Uuid::nil()));
+    assert_eq!(
+        response.header("location"),
+        format!("/other/toys/{}", Uuid::nil())
+    );
 }
 
 #[tokio::test]
 async fn nothing_to_say_is_no_content() {
-    let response = TestApp::without_database().delete(&format!("/toys/{}", Uuid::nil())).await;
+    let response = TestApp::without_database()
+        .delete(&format!("/toys/{}", Uuid::nil()))
+        .await;
     assert_eq!(response.status, StatusCode::NO_CONTENT);
     assert!(response.body.is_empty());
 }
@@ -55,8 +62,14 @@ async fn the_page_of_the_api_is_served_from_the_binary() {
     assert!(page.header("content-type").starts_with("text/html"));
     let script = app.get("/docs/swagger-initializer.js").await;
     assert!(String::from_utf8_lossy(&script.body).contains("/openapi.json"));
-    assert_eq!(app.get("/docs/swagger-ui-bundle.js").await.status, StatusCode::OK);
-    assert_eq!(app.get("/docs/nothing.js").await.problem()["code"], "not_found");
+    assert_eq!(
+        app.get("/docs/swagger-ui-bundle.js").await.status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        app.get("/docs/nothing.js").await.problem()["code"],
+        "not_found"
+    );
 }
 
 #[tokio::test]

@@ -20,11 +20,11 @@ use uuid::Uuid;
 use validator::Validate;
 
 register_routes! { public at "/toys": Routes::new()
-    .add(routes!(list_toys, create_toy))
-    .add(routes!(get_toy, replace_toy, delete_toy))
-    .add(routes!(create_toys, create_toy_elsewhere, toy_headers, toy_request_id))
-    .add(routes!(break_toy, wait_for_toy, ask_database, sleep_in_database))
-    .add(routes!(foreign_toy, missing_toy, stale_toy, unavailable_toy)) }
+.add(routes!(list_toys, create_toy))
+.add(routes!(get_toy, replace_toy, delete_toy))
+.add(routes!(create_toys, create_toy_elsewhere, toy_headers, toy_request_id))
+.add(routes!(break_toy, wait_for_toy, ask_database, sleep_in_database))
+.add(routes!(foreign_toy, missing_toy, stale_toy, unavailable_toy)) }
 
 register_routes! { management at "/toys-inspection" tagged "toys": Routes::new().add(routes!(inspect_toys)) }
 
@@ -47,6 +47,7 @@ enum Colour {
 struct ToyQuery {
     #[validate(range(min = 1, max = 100))]
     limit: Option<u32>,
+    #[param(inline)]
     colour: Option<Colour>,
     is_new: Option<bool>,
     name: Option<String>,
@@ -250,7 +251,10 @@ async fn stale_toy() -> Result<NoContent> {
 #[utoipa::path(get, path = "/unavailable", responses((status = NO_CONTENT)))]
 async fn unavailable_toy() -> Result<NoContent> {
     let cause = std::io::Error::other("the key is lost");
-    Err(AppError::unavailable("The shop is closed.", Duration::from_millis(1500)).with_source(cause))
+    Err(
+        AppError::unavailable("The shop is closed.", Duration::from_millis(1500))
+            .with_source(cause),
+    )
 }
 
 /// Inspect toys

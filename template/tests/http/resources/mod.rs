@@ -1,1 +1,7 @@
 //! One file for each resource.
+
+mod orders;
+mod products;
+#[cfg(feature = "http-client")]
+mod quotes;
+mod users;

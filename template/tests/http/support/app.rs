@@ -111,7 +111,11 @@ impl TestApp {
 
 /// Settings that lead to no database: the port is reserved, and nobody listens there.
 pub(crate) fn nowhere<const N: usize>(env: AppEnv, settings: [(&str, &str); N]) -> Config {
-    let password = if env == AppEnv::Local { "x" } else { "8Zb2kQw91Lr7mT" };
+    let password = if env == AppEnv::Local {
+        "x"
+    } else {
+        "8Zb2kQw91Lr7mT"
+    };
     let url = format!("postgres://nobody:{password}@127.0.0.1:1/none?sslmode=disable");
     let database = [
         ("DATABASE_URL", url.as_str()),

@@ -1,10 +1,12 @@
 //! What was logged while a test ran.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
+use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::Registry;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Collects what this thread logs, as JSON; tests have a runtime of one thread.
@@ -18,6 +20,10 @@ struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
     pub(crate) fn capture() -> Self {
+        // While there is only one subscriber, tracing asks the thread that meets a callsite first whether anybody is interested
+        // in it, and remembers a no for all threads. With a second one it asks all subscribers.
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Registry::default()));
+        LazyLock::force(&SECOND);
         let written = Written::default();
         let subscriber = tracing_subscriber::fmt()
             .json()

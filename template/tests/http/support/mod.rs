@@ -2,11 +2,7 @@
 //!
 //! No resource may use all of it. So that the compiler doesn't call the rest dead, files end with a `const _` that names what they offer.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that can't be set up has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
 
 mod app;
 mod logs;
@@ -16,7 +12,7 @@ mod schema;
 #[path = "../../support/mod.rs"]
 mod shared;
 
-pub(crate) use self::app::TestApp;
+pub(crate) use self::app::{TestApp, nowhere};
 pub(crate) use self::logs::Logs;
 pub(crate) use self::response::TestResponse;
 pub(crate) use self::schema::check;

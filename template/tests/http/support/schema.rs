@@ -1,6 +1,6 @@
 //! As much of JSON Schema as the OpenAPI document uses: a value is compared with a schema of it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What is wrong with `value` by this schema of the document; nothing, if it is as promised. A keyword that is not known here is
 /// wrong, too: it would otherwise promise what nobody checks.
@@ -17,119 +17,118 @@ fn visit(value: &Value, schema: &Value, document: &Value, at: &str, problems: &m
         }
         return;
     };
-    let mut wrong = |what: String| problems.push(format!("{at}: {value} {what}"));
     for (keyword, rule) in keywords {
-        let number = |rule: &Value| rule.as_f64().unwrap();
-        match keyword.as_str() {
-            "type" => {
-                let fits = match rule {
-                    Value::Array(types) => types.iter().any(|one| has_type(value, one)),
-                    one => has_type(value, one),
-                };
-                if !fits {
-                    wrong(format!("is no {rule}"));
-                }
-            }
-            "enum" if !rule.as_array().unwrap().contains(value) => {
-                wrong(format!("is none of {rule}"));
-            }
-            "minimum" if value.as_f64().is_some_and(|value| value < number(rule)) => {
-                wrong(format!("is less than {rule}"));
-            }
-            "maximum" if value.as_f64().is_some_and(|value| value > number(rule)) => {
-                wrong(format!("is more than {rule}"));
-            }
-            "minLength" | "maxLength" => {
-                let length = value.as_str().map(|text| text.chars().count() as u64);
-                let limit = rule.as_u64().unwrap();
-                if length.is_some_and(|length| match keyword.as_str() {
-                    "minLength" => length < limit,
-                    _ => length > limit,
-                }) {
-                    wrong(format!("breaks {keyword} {rule}"));
-                }
-            }
-            "minItems" | "maxItems" => {
-                let length = value.as_array().map(|items| items.len() as u64);
-                let limit = rule.as_u64().unwrap();
-                if length.is_some_and(|length| match keyword.as_str() {
-                    "minItems" => length < limit,
-                    _ => length > limit,
-                }) {
-                    wrong(format!("breaks {keyword} {rule}"));
-                }
-            }
-            "format" => {
-                if let (Some(text), Some(format)) = (value.as_str(), rule.as_str())
-                    && !has_format(text, format)
-                {
-                    wrong(format!("has not the format {format}"));
-                }
-            }
-            "required" => {
-                for name in rule.as_array().unwrap() {
-                    let name = name.as_str().unwrap();
-                    if value.as_object().is_some_and(|value| !value.contains_key(name)) {
-                        wrong(format!("has no {name}"));
-                    }
-                }
-            }
-            "additionalProperties" if rule == &Value::Bool(false) => {
-                let known = keywords.get("properties").and_then(Value::as_object);
-                for name in value.as_object().into_iter().flat_map(|value| value.keys()) {
-                    if known.is_none_or(|known| !known.contains_key(name)) {
-                        wrong(format!("has {name}, which is unknown"));
-                    }
-                }
-            }
-            "oneOf" | "anyOf" => {
-                let fits = |one: &&Value| check(value, one, document).is_empty();
-                let count = rule.as_array().unwrap().iter().filter(fits).count();
-                if count == 0 || (keyword == "oneOf" && count > 1) {
-                    wrong(format!("fits {count} of {keyword} {rule}"));
-                }
-            }
-            _ => {}
+        if let Some(wrong) = broken(value, keyword, rule, keywords, document) {
+            problems.push(format!("{at}: {value} {wrong}"));
         }
-    }
-    for (keyword, rule) in keywords {
+        let mut below = |value: &Value, schema: &Value, name: &str| {
+            visit(value, schema, document, &format!("{at}{name}"), problems);
+        };
         match keyword.as_str() {
             "$ref" => {
                 let target = rule.as_str().unwrap().trim_start_matches('#');
-                visit(value, document.pointer(target).unwrap(), document, at, problems);
+                below(value, document.pointer(target).unwrap(), "");
             }
             "allOf" => {
                 for one in rule.as_array().unwrap() {
-                    visit(value, one, document, at, problems);
+                    below(value, one, "");
                 }
             }
             "items" => {
                 for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-                    visit(item, rule, document, &format!("{at}/{index}"), problems);
+                    below(item, rule, &format!("/{index}"));
                 }
             }
             "properties" => {
                 for (name, schema) in rule.as_object().unwrap() {
                     if let Some(value) = value.get(name) {
-                        visit(value, schema, document, &format!("{at}/{name}"), problems);
+                        below(value, schema, &format!("/{name}"));
                     }
                 }
             }
             "additionalProperties" if rule.is_object() => {
-                let known = keywords.get("properties").and_then(Value::as_object);
-                for (name, value) in value.as_object().into_iter().flatten() {
-                    if known.is_none_or(|known| !known.contains_key(name)) {
-                        visit(value, rule, document, &format!("{at}/{name}"), problems);
-                    }
+                for (name, value) in unknown(value, keywords) {
+                    below(value, rule, &format!("/{name}"));
                 }
             }
-            "type" | "enum" | "minimum" | "maximum" | "minLength" | "maxLength" | "minItems"
-            | "maxItems" | "format" | "required" | "additionalProperties" | "oneOf" | "anyOf"
-            | "title" | "description" | "example" | "examples" | "default" | "deprecated"
-            | "propertyNames" | "pattern" | "uniqueItems" | "readOnly" | "writeOnly" => {}
-            unknown => problems.push(format!("{at}: the keyword {unknown} is not checked here")),
+            _ => {}
         }
     }
+}
+
+/// Members that the schema has no property for.
+fn unknown<'v>(
+    value: &'v Value,
+    keywords: &'v Map<String, Value>,
+) -> impl Iterator<Item = (&'v String, &'v Value)> {
+    let known = keywords.get("properties").and_then(Value::as_object);
+    let members = value.as_object().into_iter().flatten();
+    members.filter(move |(name, _)| known.is_none_or(|known| !known.contains_key(*name)))
+}
+
+/// What is wrong with the value itself by this keyword; what is below it is visited in turn.
+fn broken(
+    value: &Value,
+    keyword: &str,
+    rule: &Value,
+    keywords: &Map<String, Value>,
+    document: &Value,
+) -> Option<String> {
+    let number = || Some((value.as_f64()?, rule.as_f64()?));
+    let length = || {
+        let text = value.as_str().map(|text| text.chars().count());
+        let items = value.as_array().map(Vec::len);
+        Some((text.or(items)?, usize::try_from(rule.as_u64()?).ok()?))
+    };
+    let fits = match keyword {
+        "type" => match rule {
+            Value::Array(types) => types.iter().any(|one| has_type(value, one)),
+            one => has_type(value, one),
+        },
+        "enum" => rule.as_array().unwrap().contains(value),
+        "minimum" => number().is_none_or(|(number, limit)| number >= limit),
+        "maximum" => number().is_none_or(|(number, limit)| number <= limit),
+        "minLength" | "minItems" => length().is_none_or(|(length, limit)| length >= limit),
+        "maxLength" | "maxItems" => length().is_none_or(|(length, limit)| length <= limit),
+        "format" => value
+            .as_str()
+            .is_none_or(|text| has_format(text, rule.as_str().unwrap())),
+        "required" => {
+            let mut names = rule.as_array().unwrap().iter();
+            let has = |name: &Value| value.get(name.as_str().unwrap()).is_some();
+            !value.is_object() || names.all(has)
+        }
+        "additionalProperties" if rule == &Value::Bool(false) => {
+            unknown(value, keywords).next().is_none()
+        }
+        "oneOf" | "anyOf" => {
+            let fits = |one: &&Value| check(value, one, document).is_empty();
+            let count = rule.as_array().unwrap().iter().filter(fits).count();
+            count == 1 || (count > 1 && keyword == "anyOf")
+        }
+        "$ref"
+        | "allOf"
+        | "items"
+        | "properties"
+        | "additionalProperties"
+        | "title"
+        | "description"
+        | "example"
+        | "examples"
+        | "default"
+        | "deprecated"
+        | "propertyNames"
+        | "pattern"
+        | "uniqueItems"
+        | "readOnly"
+        | "writeOnly" => true,
+        _ => {
+            return Some(format!(
+                "has a schema with {keyword}, which is not checked here"
+            ));
+        }
+    };
+    (!fits).then(|| format!("breaks {keyword} {rule}"))
 }
 
 fn has_type(value: &Value, name: &Value) -> bool {

@@ -8,8 +8,9 @@ macro_rules! problem_codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $status:ident, $code:literal, $title:literal;)+) => {
         /// What kind of problem it is; the last part of its `type`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
         pub enum ProblemCode {
-            $($(#[doc = $doc])+ #[serde(rename = $code)] $name,)+
+            $($(#[doc = $doc])+ $name,)+
         }
 
         impl ProblemCode {

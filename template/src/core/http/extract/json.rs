@@ -6,11 +6,12 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 use validator::Validate;
 
 use super::validation::{self, push_segment};
+use super::words;
 use crate::core::http::error::{AppError, FieldError, ProblemCode};
 
 /// A JSON body as a `T`, validated.
@@ -65,7 +66,12 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, AppError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().clone();
-        refused(&path, &error.into_inner())
+        let error = error.into_inner();
+        // An enum that meets `null` or a number is a fault of the text to `serde_json`: only a second look tells.
+        if !error.is_data() && serde_json::from_slice::<IgnoredAny>(body).is_err() {
+            return refused_text(&error);
+        }
+        refused(&path, &error)
     })?;
     json.end().map_err(|error| refused_text(&error))?;
     Ok(value)
@@ -77,9 +83,6 @@ fn refused_text(error: &serde_json::Error) -> AppError {
 
 /// What `serde` refused, and where.
 fn refused(path: &Path, error: &serde_json::Error) -> AppError {
-    if !error.is_data() {
-        return refused_text(error);
-    }
     let mut pointer = String::from("#");
     for segment in path {
         match segment {
@@ -93,23 +96,16 @@ fn refused(path: &Path, error: &serde_json::Error) -> AppError {
     let message = error.to_string();
     // The place in the text is of no use to programs, and people find the field by its pointer.
     let message = message.split(" at line ").next().unwrap_or_default();
-    let detail = match between_ticks(message) {
-        Some(field) if message.starts_with("missing field") => {
-            push_segment(&mut pointer, field);
-            "is missing".to_owned()
-        }
-        Some(field) if message.starts_with("unknown field") => {
-            // The path ends with the field, unless it is the body's own type that refuses.
-            if !pointer.ends_with(&format!("/{field}")) {
-                push_segment(&mut pointer, field);
-            }
-            message.replacen("unknown field", "is not known:", 1)
-        }
-        _ => message.to_owned(),
-    };
-    AppError::validation(vec![FieldError::pointer(pointer, detail)])
+    // A missing field is not in the path, since it is nowhere in the body; an unknown one is, unless the body's own type refuses it.
+    if let Some(field) = message.split('`').nth(1)
+        && (message.starts_with("missing field")
+            || (message.starts_with("unknown field") && !ends_with(path, field)))
+    {
+        push_segment(&mut pointer, field);
+    }
+    AppError::validation(vec![FieldError::pointer(pointer, words::of_serde(message))])
 }
 
-fn between_ticks(message: &str) -> Option<&str> {
-    message.split('`').nth(1)
+fn ends_with(path: &Path, field: &str) -> bool {
+    matches!(path.iter().next_back(), Some(Segment::Map { key }) if key == field)
 }

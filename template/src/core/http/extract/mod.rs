@@ -15,6 +15,7 @@ mod path;
 mod query;
 mod text;
 mod validation;
+mod words;
 
 pub use self::headers::ValidHeaders;
 pub use self::if_match::IfMatch;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKind};
@@ -63,7 +64,9 @@ pub(super) fn push_segment(pointer: &mut String, segment: &str) {
             | b'@' => {
                 pointer.push(char::from(byte));
             }
-            _ => pointer.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let _ = write!(pointer, "%{byte:02X}");
+            }
         }
     }
 }

@@ -53,6 +53,7 @@ where
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it ends a future of a service")]
 fn ended(answer: Result<Caught, Elapsed>) -> Result<Response, Infallible> {
     Ok(match answer {
         Ok(Ok(Ok(response))) => response,

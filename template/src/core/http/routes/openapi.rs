@@ -15,8 +15,10 @@ use utoipa::openapi::{
     ResponseBuilder,
 };
 
+use utoipa::{PartialSchema, ToSchema};
+
 use super::api::operations;
-use crate::core::http::error::{PROBLEM_JSON, ProblemCode};
+use crate::core::http::error::{PROBLEM_JSON, Problem, ProblemCode};
 
 /// The statuses of which every document has a response to refer to.
 const COMMON: [StatusCode; 11] = [
@@ -94,6 +96,13 @@ pub(super) fn empty() -> OpenApi {
     OpenApiBuilder::new().info(info.build()).build()
 }
 
+/// The schemas of what every operation can answer.
+pub(super) fn common_schemas() -> impl Iterator<Item = (String, RefOr<Schema>)> {
+    let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
+    Problem::schemas(&mut schemas);
+    schemas.into_iter()
+}
+
 /// Adds the schemas, and what all operations have in common.
 pub(super) fn finish(
     mut openapi: OpenApi,
@@ -130,7 +139,8 @@ fn complete(operation: &mut Operation, components: &Components) {
             continue;
         };
         if response.description.is_empty() {
-            response.description = status.canonical_reason().unwrap_or_default().to_owned();
+            let reason = status.canonical_reason().unwrap_or_default();
+            reason.clone_into(&mut response.description);
         }
         if status.is_client_error() || status.is_server_error() {
             if response.content.is_empty() {

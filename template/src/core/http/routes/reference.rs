@@ -11,7 +11,7 @@ use super::{Api, Document, RouteRow, route_table};
 pub struct Reference {
     /// By module: the content of `docs/reference/routes/<module>.txt`.
     pub routes: BTreeMap<String, String>,
-    /// By module: the content of `docs/reference/openapi/<module>.json`. `problems` has what is common to all.
+    /// By module: the content of `docs/reference/openapi/<module>.json`. `core.http` has what is common to all.
     pub openapi: BTreeMap<String, String>,
 }
 
@@ -88,7 +88,7 @@ fn common(document: &Document) -> (String, String) {
         ("responses".to_owned(), components["responses"].clone()),
         ("schemas".to_owned(), schemas),
     ])));
-    ("problems".to_owned(), content)
+    ("core.http".to_owned(), content)
 }
 
 /// References to the schemas of the common responses.

@@ -1,0 +1,116 @@
+//! Quotes, from a service that the tests play.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use app::core::clock::Clock;
+use axum::http::StatusCode;
+use chrono::DateTime;
+use insta::assert_json_snapshot;
+use rstest::rstest;
+use serde_json::json;
+use uuid::Uuid;
+use wiremock::matchers::{header_exists, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::support::{TestApp, TestResponse};
+
+/// A service that asks this one for quotes, and the path of a product's quote.
+async fn shop(upstream: &str) -> (TestApp, String) {
+    let time = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+    let settings = [
+        ("UPSTREAM_BASE_URL", upstream),
+        ("HTTP_CLIENT_REQUEST_TIMEOUT_SECS", "1"),
+        ("HTTP_CLIENT_READ_TIMEOUT_SECS", "1"),
+    ];
+    let app = TestApp::build(settings, |builder| builder.clock(Clock::fixed(time))).await;
+    let cup = json!({ "name": "Cup", "price": "3.50" });
+    let cup = app
+        .post("/api/v1/products")
+        .json(&cup)
+        .await
+        .expect_status(StatusCode::CREATED)
+        .json();
+    (app, cup["id"].as_str().unwrap().to_owned())
+}
+
+async fn quote(app: &TestApp, product: &str) -> TestResponse {
+    app.get(&format!("/api/v1/products/{product}/quote")).await
+}
+
+#[tokio::test]
+async fn a_quote_is_what_the_other_service_asks() {
+    let upstream = MockServer::start().await;
+    let (app, cup) = shop(&format!("{}/", upstream.uri())).await;
+    let asks = ResponseTemplate::new(200).set_body_json(json!({ "price": 3.2, "currency": "CHF" }));
+    Mock::given(method("GET"))
+        .and(path(format!("/quotes/{cup}")))
+        .and(header_exists("x-request-id"))
+        .respond_with(asks)
+        .expect(1)
+        .mount(&upstream)
+        .await;
+    let response = quote(&app, &cup).await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_json_snapshot!(response.json(), { ".product_id" => "[id]" }, @r#"
+    {
+      "list_price": "3.5",
+      "product_id": "[id]",
+      "quoted_at": "2026-09-21T14:13:20Z",
+      "quoted_price": "3.2"
+    }
+    "#);
+}
+
+#[rstest]
+#[case::failed(ResponseTemplate::new(500), StatusCode::BAD_GATEWAY)]
+#[case::unknown_there(ResponseTemplate::new(404), StatusCode::BAD_GATEWAY)]
+#[case::no_json(ResponseTemplate::new(200).set_body_string("3.2"), StatusCode::BAD_GATEWAY)]
+#[case::no_price(ResponseTemplate::new(200).set_body_json(json!({ "price": "dear" })), StatusCode::BAD_GATEWAY)]
+#[case::slow(ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(30)), StatusCode::GATEWAY_TIMEOUT)]
+#[tokio::test]
+async fn what_the_other_service_does_wrong_is_not_our_client_s_fault(
+    #[case] answer: ResponseTemplate,
+    #[case] status: StatusCode,
+) {
+    let upstream = MockServer::start().await;
+    Mock::given(method("GET"))
+        .respond_with(answer)
+        .mount(&upstream)
+        .await;
+    let (app, cup) = shop(&upstream.uri()).await;
+    let response = quote(&app, &cup).await;
+    assert_eq!(response.status, status);
+    response.problem();
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_is_503() {
+    // a port that is reserved, where nobody listens
+    let (app, cup) = shop("http://127.0.0.1:1").await;
+    let response = quote(&app, &cup).await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.header("retry-after"), "1");
+    assert_eq!(response.problem()["code"], "unavailable");
+}
+
+#[tokio::test]
+async fn without_a_service_to_ask_there_are_no_quotes() {
+    let (app, cup) = shop("").await;
+    let response = quote(&app, &cup).await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.header("retry-after"), "60");
+    let problem = response.problem();
+    assert_eq!(
+        problem,
+        json!({ "code": "unavailable", "detail": "No service that quotes prices is configured." })
+    );
+}
+
+#[tokio::test]
+async fn a_product_that_is_not_there_has_no_quote() {
+    let (app, _) = shop("").await;
+    let response = quote(&app, &Uuid::now_v7().to_string()).await;
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
+    let response = quote(&app, "17").await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
+}
