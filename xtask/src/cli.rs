@@ -22,7 +22,7 @@ pub(crate) enum Command {
     Test(TestOptions),
     /// Generate a project from this checkout, without installing cargo-generate
     Generate(GenerateOptions),
-    /// Format the template and this tool, and write the twins of Cargo.toml and Cargo.lock
+    /// Format the template and this tool, and write the twins that follow from other files
     Fmt,
     /// Check formatting, lints and documentation of the template in place
     Lint,

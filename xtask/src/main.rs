@@ -12,6 +12,7 @@ mod commands;
 mod document;
 mod generate;
 mod http;
+mod modules;
 mod names;
 mod packages;
 mod postgres;

@@ -1,6 +1,7 @@
 //! How far a build is.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,12 +39,9 @@ pub(crate) fn build(
     let begun = Instant::now();
     let expected = count_units(&cargo, log, deadline)?;
     let mut command = cargo(&["build", "--message-format=json-render-diagnostics"]);
-    command.stdout(Stdio::piped()).stderr(
-        std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(log)?,
-    );
+    command
+        .stdout(Stdio::piped())
+        .stderr(File::options().create(true).append(true).open(log)?);
     let mut child = Child::spawn(&mut command)?;
     let stdout = child
         .take_stdout()
@@ -120,7 +118,7 @@ impl Display {
     fn show(&mut self, done: u64) {
         let took = duration(self.begun.elapsed());
         if let Some(bar) = &self.bar {
-            // The estimate knows nothing of packages that are compiled twice: for the build and for the target.
+            // An estimate: never show 360 of 359.
             self.expected = self.expected.max(done);
             bar.set_length(self.expected);
             bar.set_message(took);
@@ -144,82 +142,80 @@ impl Display {
 }
 
 /// How many messages cargo will send: one for each library, binary and build script, and one for each script's run.
+///
+/// Cargo has no stable way to ask for its units. `cargo tree` knows which packages are compiled, and which of them twice
+/// because the build needs other features of them than the target; `cargo metadata` knows what a package consists of.
 fn count_units(cargo: &impl Fn(&[&str]) -> Command, log: &Path, deadline: Instant) -> Result<u64> {
-    let host = {
-        let output = Command::new("rustc")
-            .arg("-vV")
-            .output()
-            .context("cannot start rustc")?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines()
-            .find_map(|line| line.strip_prefix("host: "))
-            .context("rustc does not name its host")?
-            .to_owned()
+    let ask = |arguments: &[&str]| -> Result<String> {
+        let file = tempfile::NamedTempFile::new()?;
+        let mut command = cargo(arguments);
+        command
+            .stdout(file.reopen()?)
+            .stderr(File::options().create(true).append(true).open(log)?);
+        if !Child::spawn(&mut command)?.wait(deadline, || {})?.success() {
+            bail!("cargo cannot read the project");
+        }
+        Ok(std::fs::read_to_string(file.path())?)
     };
-    let file = tempfile::NamedTempFile::new()?;
-    let mut command = cargo(&[
+    let tree = ask(&[
+        "tree",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p} [{f}]",
+    ])?;
+    let version = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .context("cannot start rustc")?;
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .context("rustc does not name its host")?;
+    let metadata = ask(&[
         "metadata",
         "--format-version",
         "1",
         "--filter-platform",
-        &host,
-    ]);
-    command.stdout(file.reopen()?).stderr(
-        std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(log)?,
-    );
-    if !Child::spawn(&mut command)?.wait(deadline, || {})?.success() {
-        bail!("cargo cannot read the project");
-    }
-    let metadata: Value = serde_json::from_slice(&std::fs::read(file.path())?)?;
-    Ok(units(&metadata))
+        host,
+    ])?;
+    Ok(units(&tree, &serde_json::from_str(&metadata)?))
 }
 
-fn units(metadata: &Value) -> u64 {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let nodes = list(&metadata["resolve"]["nodes"]);
-    let mut reached = BTreeSet::new();
-    let mut next: Vec<String> = metadata["resolve"]["root"]
-        .as_str()
-        .map(str::to_owned)
-        .into_iter()
+fn units(tree: &str, metadata: &Value) -> u64 {
+    // `name v1.2.3 (proc-macro) [features] (*)`; the last mark says that it was named before.
+    let compiled: BTreeSet<&str> = tree
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .filter(|line| !line.is_empty())
         .collect();
-    while let Some(id) = next.pop() {
-        if reached.insert(id.clone()) {
-            for dependency in nodes
-                .iter()
-                .filter(|node| node["id"] == id.as_str())
-                .flat_map(|node| list(&node["deps"]))
-            {
-                if list(&dependency["dep_kinds"])
-                    .iter()
-                    .any(|kind| kind["kind"] != "dev")
-                {
-                    next.extend(dependency["pkg"].as_str().map(str::to_owned));
-                }
-            }
-        }
-    }
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut units = 0;
     for package in list(&metadata["packages"]) {
-        if !package["id"]
-            .as_str()
-            .is_some_and(|id| reached.contains(id))
-        {
-            continue;
-        }
+        let name = format!(
+            "{} v{} ",
+            package["name"].as_str().unwrap_or_default(),
+            package["version"].as_str().unwrap_or_default()
+        );
+        let times = compiled
+            .iter()
+            .filter(|line| line.starts_with(&name))
+            .count() as u64;
         let is_root = package["id"] == metadata["resolve"]["root"];
-        for target in list(&package["targets"]) {
-            for kind in list(&target["kind"]) {
-                units += match kind.as_str() {
+        for kind in list(&package["targets"])
+            .iter()
+            .flat_map(|target| list(&target["kind"]))
+        {
+            units += times
+                * match kind.as_str() {
                     Some("custom-build") => 2,
                     Some("lib" | "rlib" | "proc-macro") => 1,
                     Some("bin") if is_root => 1,
                     _ => 0,
                 };
-            }
         }
     }
     units
@@ -230,23 +226,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_counted_for_what_is_reached_without_dev_dependencies() {
+    fn a_package_counts_as_often_as_it_is_compiled() {
+        let tree = "me v0.1.0 (/somewhere/me) [default]\ndep v1.0.0 [std]\nmac v2.0.0 (proc-macro) []\n\ndep v1.0.0 []\ndep v1.0.0 [std] (*)\n";
         let metadata = serde_json::json!({
             "packages": [
-                { "id": "me", "targets": [{ "kind": ["lib"] }, { "kind": ["bin"] }, { "kind": ["test"] }] },
-                { "id": "dep", "targets": [{ "kind": ["lib"] }, { "kind": ["custom-build"] }, { "kind": ["bin"] }] },
-                { "id": "dev", "targets": [{ "kind": ["lib"] }] },
+                { "id": "1", "name": "me", "version": "0.1.0", "targets": [{ "kind": ["lib"] }, { "kind": ["bin"] }, { "kind": ["test"] }] },
+                { "id": "2", "name": "dep", "version": "1.0.0", "targets": [{ "kind": ["lib"] }, { "kind": ["custom-build"] }, { "kind": ["bin"] }] },
+                { "id": "3", "name": "mac", "version": "2.0.0", "targets": [{ "kind": ["proc-macro"] }] },
+                { "id": "4", "name": "dev", "version": "1.0.0", "targets": [{ "kind": ["lib"] }] },
             ],
-            "resolve": { "root": "me", "nodes": [
-                { "id": "me", "deps": [
-                    { "pkg": "dep", "dep_kinds": [{ "kind": null }] },
-                    { "pkg": "dev", "dep_kinds": [{ "kind": "dev" }] },
-                ] },
-                { "id": "dep", "deps": [] },
-                { "id": "dev", "deps": [] },
-            ] },
+            "resolve": { "root": "1" },
         });
-        assert_eq!(units(&metadata), 2 + 3);
+        assert_eq!(units(tree, &metadata), 2 + 2 * 3 + 1);
     }
 
     #[test]

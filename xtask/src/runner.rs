@@ -23,6 +23,7 @@ use crate::tree::Tree;
 const STILL_THERE: Duration = Duration::from_secs(30);
 /// How much of a failed check's log is shown.
 const TAIL_LINES: usize = 80;
+const TAIL_WIDTH: usize = 400;
 
 /// When a check runs without being named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -333,7 +334,12 @@ fn report(name: &str, failure: &Failure, log: &Path, took: Duration) {
     if !lines.is_empty() {
         say(&format!("\n--- the last lines of {}", log.display()));
         for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
-            say(line);
+            let shown: String = line.chars().take(TAIL_WIDTH).collect();
+            say(&if shown.len() < line.len() {
+                format!("{shown} …")
+            } else {
+                shown
+            });
         }
         say("---\n");
     }

@@ -1,6 +1,7 @@
-//! The twins of `Cargo.toml` and `Cargo.lock`: what cargo-generate renders instead of the files that cargo reads in place.
+//! Twins that follow from the file beside them, so that they are written, never edited: what cargo-generate renders instead.
 //!
-//! They differ from those files in the project's name and description only, so they are written, never edited.
+//! Those of `Cargo.toml` and `Cargo.lock` differ in the project's name and description; that of `.env.example` in the sections
+//! of settings that come with a part.
 
 use std::path::PathBuf;
 
@@ -60,7 +61,55 @@ pub(crate) fn derive(repo: &Repo) -> Result<Vec<Twin>> {
         path: repo.template().join(format!("{name}.liquid")),
         content,
     };
-    Ok(vec![twin("Cargo.toml", manifest), twin("Cargo.lock", lock)])
+    let mut twins = vec![twin("Cargo.toml", manifest), twin("Cargo.lock", lock)];
+    twins.extend(settings(repo));
+    Ok(twins)
+}
+
+/// The twin of `env_files/.env.example`, if a part has settings.
+fn settings(repo: &Repo) -> Option<Twin> {
+    let path = repo.root().join("env_files/.env.example");
+    let example = std::fs::read_to_string(&path).ok()?;
+    let left_out = repo.left_out_without();
+    let content = with_conditions(&example, |section| {
+        // A section's page in the reference goes with its part, and so does the section.
+        let page = format!("docs/reference/configuration/{section}.md");
+        let owner = left_out.iter().find(|(_, paths)| paths.contains(&page));
+        owner.map(|(part, _)| part.clone())
+    });
+    let path = repo.root().join("env_files/.env.example.liquid");
+    (content != example).then_some(Twin { path, content })
+}
+
+/// Puts conditions around the sections that belong to a part. A section begins with the empty line before its heading,
+/// `# ---- UPSTREAM_ ----`.
+fn with_conditions(example: &str, part_of: impl Fn(&str) -> Option<String>) -> String {
+    let heading = |line: &str| -> Option<String> {
+        let name = line.strip_prefix("# ---- ")?.strip_suffix("_ ----")?;
+        Some(name.to_lowercase())
+    };
+    let mut twin = String::new();
+    let mut is_open = false;
+    let mut lines = example.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        let next = lines.peek().and_then(|next| heading(next.trim_end()));
+        if let Some(section) = next.filter(|_| line == "\n") {
+            if std::mem::take(&mut is_open) {
+                twin.push_str("{% endif %}");
+            }
+            if let Some(part) = part_of(&section) {
+                twin.push_str("{% if parts contains \"");
+                twin.push_str(&part);
+                twin.push_str("\" %}");
+                is_open = true;
+            }
+        }
+        twin.push_str(line);
+    }
+    if is_open {
+        twin.push_str("{% endif -%}\n"); // a text file ends with a line break; this one is not rendered
+    }
+    twin
 }
 
 /// A key of `[package]`.
@@ -73,4 +122,23 @@ pub(crate) fn package(manifest: &str, key: &str) -> Result<String> {
     value
         .map(str::to_owned)
         .with_context(|| format!("Cargo.toml has no package.{key}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_of_a_part_get_a_condition_with_the_empty_line_before_them() {
+        let example = "# All settings\n\n# ---- A_ ----\n# A_X=\n\n# ---- UP_STREAM_ ----\n#\n# U=\n\n# ---- Z_ ----\n# Z=\n";
+        let twin = with_conditions(example, |section| {
+            (section == "up_stream").then(|| "examples".to_owned())
+        });
+        assert_eq!(
+            twin,
+            "# All settings\n\n# ---- A_ ----\n# A_X=\n{% if parts contains \"examples\" %}\n# ---- UP_STREAM_ ----\n#\n# U=\n{% endif %}\n# ---- Z_ ----\n# Z=\n"
+        );
+        let last = with_conditions("# A\n\n# ---- U_ ----\n# U=\n", |_| Some("x".to_owned()));
+        assert!(last.ends_with("# U=\n{% endif -%}\n"), "{last}");
+    }
 }

@@ -14,7 +14,7 @@ pub(super) async fn connect(config: &Config) -> anyhow::Result<Database> {
     let database = Database::new(section, SERVICE).context("can't use the database")?;
     let limit = Duration::from_secs(section.connect_wait_secs);
     database.wait_until_ready(limit).await.context(
-        "the database can't be reached: check DATABASE_URL, or give it more time with DATABASE_CONNECT_WAIT_SECS",
+        "the database can't be used: check DATABASE_URL, or wait longer with DATABASE_CONNECT_WAIT_SECS",
     )?;
     Ok(database)
 }

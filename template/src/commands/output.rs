@@ -17,12 +17,19 @@ pub(super) fn print_line(text: &str) {
     print(&format!("{text}\n"));
 }
 
-/// Says what went wrong, with its causes.
+/// Says what went wrong, and below it the causes. Many an error repeats its cause in its own text; that is said once.
 pub(super) fn error(error: &anyhow::Error) {
-    match error.downcast_ref::<ConfigError>() {
-        Some(problems) => say(&problems.to_string()),
-        None => say(&format!("error: {error:#}")),
+    if let Some(problems) = error.downcast_ref::<ConfigError>() {
+        say(&problems.to_string());
+        return;
     }
+    let mut text = format!("error: {error}");
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}\n   = {cause}");
+        }
+    }
+    say(&text);
 }
 
 /// Says what is odd about the configuration. Commands that log do so there.

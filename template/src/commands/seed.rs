@@ -38,7 +38,7 @@ impl SeedArgs {
             let added = seed.fill(&database, self.rows).await;
             let added = added.with_context(|| format!("can't fill {table}"))?;
             print_line(&match added {
-                0 => format!("{table:12} left alone: it has rows already"),
+                0 => format!("{table:12} nothing to add"),
                 added => format!("{table:12} {added} rows"),
             });
         }

@@ -2,7 +2,7 @@
 //!
 //! A file registers what it brings (routes, a section of the configuration, a migration …) by one macro of the module that owns
 //! the kind. The linker collects the entries in no order that could be relied on, and nothing keeps two files from choosing the
-//! same key; so whoever reads entries reads them through [`entries`], which sorts them and refuses duplicates.
+//! same key; so whoever reads entries reads them through `entries`, which sorts them and refuses duplicates.
 
 use std::fmt;
 

@@ -5,6 +5,13 @@ use std::{collections::BTreeMap, fs, path::Path};
 use app::core::config::{AppEnv, Config, ConfigError, Explanation, Sources};
 use tempfile::TempDir;
 
+/// What `local` needs: without SQLite it has no database of its own.
+pub(crate) const NEEDED: &[(&str, &str)] = if cfg!(feature = "sqlite") {
+    &[]
+} else {
+    &[("DATABASE_URL", "postgres://app@db/app")]
+};
+
 /// What a configuration is read from. Its texts show the temporary directory as nothing, so they are the same every time.
 pub(crate) struct Files {
     dir: TempDir,
@@ -24,6 +31,10 @@ impl Files {
             fs::create_dir(&path).unwrap();
             variables.insert(key.to_owned(), path.display().to_string());
         }
+        let needed = NEEDED
+            .iter()
+            .map(|&(key, value)| (key.to_owned(), value.to_owned()));
+        variables.extend(needed);
         Self { dir, variables }
     }
 

@@ -4,11 +4,11 @@ use app::core::config::{AppEnv, Config};
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::files::Files;
+use crate::files::{Files, NEEDED};
 
 #[track_caller]
 fn refused<const N: usize>(pairs: [(&str, &str); N]) -> String {
-    match Config::for_tests_in(AppEnv::Local, pairs) {
+    match Config::for_tests_in(AppEnv::Local, NEEDED.iter().copied().chain(pairs)) {
         Ok(_) => panic!("it loads, and should be refused"),
         Err(error) => error.to_string(),
     }
@@ -338,6 +338,7 @@ fn the_url_of_the_database_and_its_parts_exclude_each_other() {
     ");
 }
 
+#[cfg(feature = "sqlite")]
 #[test]
 fn parts_of_the_database_must_be_complete() {
     assert_snapshot!(refused([("DATABASE_HOST", "db"), ("DATABASE_USER", "app")]), @r"
@@ -363,6 +364,7 @@ fn parts_of_the_database_must_be_complete() {
     ");
 }
 
+#[cfg(feature = "sqlite")]
 #[test]
 fn a_url_of_another_database_is_refused_without_showing_it() {
     assert_snapshot!(refused([("DATABASE_URL", "mysql://root:hunter2@db/app")]), @r"

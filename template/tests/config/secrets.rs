@@ -1,6 +1,6 @@
 //! Secrets: where they come from, which are refused, and that they are never shown.
 
-use std::{fs, os::unix::fs::symlink};
+use std::fs;
 
 use app::core::config::{AppEnv, Config, DatabaseConfig, Explanation, Sources};
 use insta::assert_snapshot;
@@ -19,8 +19,11 @@ fn password(config: &Config) -> String {
         .unwrap()
 }
 
+#[cfg(unix)]
 #[test]
 fn a_secrets_directory_as_the_kubelet_lays_it_out_is_read() {
+    use std::os::unix::fs::symlink;
+
     let files = Files::of(AppEnv::Prod);
     let directory = files.secrets_dir();
     let dated = directory.join("..2026_11_20_07_00_00.123456789");

@@ -7,6 +7,7 @@ use app::core::config::{
 };
 use secrecy::ExposeSecret;
 
+#[cfg(feature = "sqlite")]
 #[test]
 fn local_starts_without_any_setting() {
     let config = Config::for_tests([("", ""); 0]);

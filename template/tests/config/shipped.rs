@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use app::core::config::{AppEnv, Config, GeneratedFile, Sources, example, pages};
 use rstest::rstest;
 
-use crate::project::project_file;
+use crate::{files::NEEDED, project::project_file};
 
 #[rstest]
 #[case(AppEnv::Local)]
@@ -55,21 +55,22 @@ fn the_reference_is_current_and_has_no_page_of_a_section_that_is_gone() {
 }
 
 #[test]
-fn every_line_of_the_example_can_be_used() {
+fn every_line_of_the_example_can_be_used_and_is_the_default() {
     let example = example().unwrap();
     let lines = example
         .text
         .lines()
         .filter_map(|line| line.strip_prefix("# "));
-    let pairs = lines
+    let is_key = |key: &str| {
+        key.chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    let pairs: Vec<_> = lines
         .filter_map(|line| line.split_once('='))
-        .filter(|(key, _)| {
-            key.chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-        });
-    let config = Config::for_tests(pairs);
-    assert_eq!(
-        format!("{config:?}").len(),
-        format!("{:?}", Config::for_tests([("", ""); 0])).len()
-    );
+        .filter(|(key, value)| is_key(key) && !value.is_empty())
+        .collect();
+    assert!(pairs.len() > 30, "{pairs:?}");
+    let of_example = Config::for_tests(NEEDED.iter().copied().chain(pairs));
+    let of_defaults = Config::for_tests(NEEDED.iter().copied());
+    assert_eq!(format!("{of_example:?}"), format!("{of_defaults:?}"));
 }

@@ -1,39 +1,36 @@
 //! What was logged while a test ran.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{cell::RefCell, io, sync::Once};
 
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
+/// Collects what this thread logs from now on; tests have a runtime of one thread.
+///
+/// There is one subscriber for the whole process, which tells threads apart: with one for each thread, whether an event is of
+/// interest to anybody would depend on which tests run at the same time.
+pub(crate) struct Logs(());
 
-/// Collects what this thread logs; tests have a runtime of one thread.
-pub(crate) struct Logs {
-    written: Written,
-    _guard: DefaultGuard,
+thread_local! {
+    static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+struct ThisThread;
 
 impl Logs {
     pub(crate) fn capture() -> Self {
-        let written = Written::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(written.clone())
-            .finish();
-        Self {
-            written,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
+        static SUBSCRIBE: Once = Once::new();
+        SUBSCRIBE.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_max_level(tracing::Level::INFO)
+                .with_writer(|| ThisThread)
+                .init();
+        });
+        WRITTEN.take();
+        Self(())
     }
 
+    #[expect(clippy::unused_self, reason = "without it, nothing is captured")]
     pub(crate) fn text(&self) -> String {
-        let written = self.written.0.lock();
-        String::from_utf8_lossy(&written.unwrap_or_else(PoisonError::into_inner)).into_owned()
+        WRITTEN.with_borrow(|written| String::from_utf8_lossy(written).into_owned())
     }
 
     /// One line must contain all of these.
@@ -47,24 +44,13 @@ impl Logs {
     }
 }
 
-impl io::Write for Written {
+impl io::Write for ThisThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.0.lock();
-        written
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
+        WRITTEN.with_borrow_mut(|written| written.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Written {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
     }
 }

@@ -9,7 +9,7 @@ use app::core::{
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{logs::Logs, support::database::TestDatabase};
+use crate::{logs::Logs, support::database::TestDatabase, toys::number};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -110,6 +110,54 @@ async fn a_file_that_can_not_be_opened_is_not_waited_for() {
             .await
             .unwrap_err();
         assert!(matches!(error, NotReady::Refused(_)), "{error:?}");
+    }
+}
+
+#[test]
+fn a_url_that_can_not_be_read_is_refused_without_telling_its_password() {
+    for url in [
+        "postgres://user:hunter2@[host/name",
+        "postgres://user:hunter2@host:port/name",
+    ] {
+        // a Config would refuse it, too
+        let error = open(url).unwrap_err();
+        assert!(
+            !format!("{error} {error:?}").contains("hunter2"),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_certificate_that_can_not_be_read_is_named() {
+    let config = Config::for_tests([
+        ("DATABASE_URL", "postgres://user@host/name"),
+        ("DATABASE_SSL_ROOT_CERT", "/nowhere/ca.crt"),
+    ]);
+    let error = Database::new(config.section::<DatabaseConfig>(), "tests").unwrap_err();
+    assert!(error.to_string().contains("/nowhere/ca.crt"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_not_waited_for_if_tls_is_required() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let tls = "SELECT count(*) FROM pg_settings WHERE name = 'ssl' AND setting = 'on'";
+    if number(db.database(), tls).await.unwrap() == 1 {
+        return; // this server has it
+    }
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let pool = db.pool([("SSL_MODE", mode)]);
+        let error = pool.wait_until_ready(LONG).await.unwrap_err();
+        assert!(matches!(error, NotReady::Refused(_)), "{error:?}");
+        assert!(
+            error.to_string().contains("does not support TLS"),
+            "{error}"
+        );
+    }
+    for mode in ["disable", "prefer"] {
+        db.pool([("SSL_MODE", mode)]).ping().await.unwrap();
     }
 }
 

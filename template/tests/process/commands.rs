@@ -38,6 +38,19 @@ fn a_configuration_that_is_refused_is_told_on_stderr_and_nothing_is_started() {
     ");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_refused() {
+    use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+
+    let program = Program::new().with("DATABASE_PASSWORD", OsString::from_vec(vec![0xff]));
+    let error = program.error(&["config", "check"]);
+    assert!(
+        error.starts_with("error: DATABASE_PASSWORD is no UTF-8 text\n"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_command_that_does_not_exist_ends_with_code_2() {
     assert_eq!(Program::new().run(&["sevre"]).code, Some(2));

@@ -125,7 +125,7 @@ async fn seed_fills_empty_tables_only() {
     for line in first.lines().filter(|line| line.ends_with(" rows")) {
         let table = line.split_whitespace().next().unwrap();
         assert!(
-            second.contains(&format!("{table:12} left alone")),
+            second.contains(&format!("{table:12} nothing to add")),
             "{second}"
         );
     }

@@ -1,6 +1,7 @@
 //! The service's binary, run in an empty directory with an environment that a test decides.
 
 use std::{
+    ffi::OsString,
     fmt,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A directory to run the binary in, and the environment it gets.
 pub(crate) struct Program {
     dir: TempDir,
-    variables: Vec<(String, String)>,
+    variables: Vec<(String, OsString)>,
 }
 
 /// What became of a run.
@@ -55,12 +56,13 @@ impl Program {
         Self::new().with("SERVER_PORT", "0")
     }
 
-    pub(crate) fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, key: impl Into<String>, value: impl Into<OsString>) -> Self {
         self.variables.push((key.into(), value.into()));
         self
     }
 
     pub(crate) fn with_all(mut self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let pairs = pairs.into_iter().map(|(key, value)| (key, value.into()));
         self.variables.extend(pairs);
         self
     }

@@ -7,6 +7,7 @@ use regex::Regex;
 use crate::checks::check;
 use crate::checks::generated::path_in_project;
 use crate::generate::Request;
+use crate::modules;
 use crate::repo::Repo;
 use crate::runner::{Check, Context, Failure, Outcome};
 use crate::tree::Tree;
@@ -25,6 +26,12 @@ pub(super) fn checks() -> Vec<Check> {
             2,
             "a file with a twin is what the twin becomes with every part",
             twins_agree,
+        ),
+        check(
+            "rendering/modules",
+            1,
+            "a part's modules and the files that go without it are the same",
+            modules_agree,
         ),
         check(
             "rendering/gaps",
@@ -94,7 +101,7 @@ fn twins_agree(cx: &Context<'_>) -> Outcome {
             let path = twin.path.strip_prefix(repo.root())?.display().to_string();
             return Err(Failure::new(
                 "a twin is out of date: run `cargo xtask fmt`",
-                "the twins of Cargo.toml and Cargo.lock",
+                "the twins that follow from the file beside them",
             )
             .at(path));
         }
@@ -132,6 +139,55 @@ fn twins_agree(cx: &Context<'_>) -> Outcome {
         .at(format!("template/{first}"))),
         None => Ok(()),
     }
+}
+
+fn modules_agree(cx: &Context<'_>) -> Outcome {
+    let repo = cx.repo();
+    let files = repo.files()?;
+    let left_out = repo.left_out_without();
+    for twin in files.iter().filter(|file| file.ends_with("/mod.rs.liquid")) {
+        let Some(list) = path_in_project(twin) else {
+            continue;
+        };
+        let folder = list.trim_end_matches("mod.rs");
+        let declared = modules::of_parts(&std::fs::read_to_string(repo.root().join(twin))?);
+        for module in &declared {
+            let name = format!("{folder}{}", module.name);
+            let gone = left_out.get(&module.part).into_iter().flatten();
+            if !gone
+                .clone()
+                .any(|path| *path == format!("{name}.rs") || path.trim_end_matches('/') == name)
+            {
+                let what = format!(
+                    "the `ignore` list of the part `{}` in cargo-generate.toml",
+                    module.part
+                );
+                return Err(
+                    Failure::new("a module of a part stays when the part goes", what)
+                        .at(format!("{twin}: {}", module.name)),
+                );
+            }
+        }
+        for (part, paths) in &left_out {
+            let modules = paths
+                .iter()
+                .filter_map(|path| path.strip_prefix(folder))
+                .filter(|rest| !rest.trim_end_matches('/').contains('/'));
+            for name in modules.map(|rest| rest.trim_end_matches('/').trim_end_matches(".rs")) {
+                if !declared
+                    .iter()
+                    .any(|module| module.part == *part && module.name == name)
+                {
+                    return Err(Failure::new(
+                        "a list of modules keeps what a part leaves out",
+                        twin.clone(),
+                    )
+                    .at(format!("{folder}{name}")));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn no_gaps(cx: &Context<'_>) -> Outcome {

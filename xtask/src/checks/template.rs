@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::checks::check;
+use crate::modules;
 use crate::runner::{Check, Context, Failure, Outcome};
 
 pub(super) fn checks() -> Vec<Check> {
@@ -77,44 +78,26 @@ pub(super) fn tests_on_postgres(cx: &Context<'_>, project: &Path) -> Outcome {
 
 fn no_liquid_in_rust(cx: &Context<'_>) -> Outcome {
     let what = "Liquid in the template's Rust files";
-    for file in cx
-        .repo()
-        .files()?
-        .iter()
-        .filter(|file| file.starts_with("template/"))
-    {
-        let text = || std::fs::read_to_string(cx.repo().root().join(file));
-        if Path::new(file)
-            .extension()
-            .is_some_and(|extension| extension == "rs")
-        {
-            if let Some(line) = text()?
-                .lines()
-                .position(|line| line.contains("{%") || mentions_a_variable(line))
-            {
-                return Err(Failure::new("Liquid stands in Rust code", what)
-                    .at(format!("{file}:{}", line + 1)));
+    let files = cx.repo().files()?;
+    let read = |file: &str| std::fs::read_to_string(cx.repo().root().join(file));
+    for file in files.iter().filter(|file| file.starts_with("template/")) {
+        if Path::new(file).extension().is_some_and(|kind| kind == "rs") {
+            let has_liquid = |line: &str| line.contains("{%") || mentions_a_variable(line);
+            if let Some(line) = read(file)?.lines().position(has_liquid) {
+                let place = format!("{file}:{}", line + 1);
+                return Err(Failure::new("Liquid stands in Rust code", what).at(place));
             }
         } else if file.ends_with(".rs.liquid") {
             if !file.ends_with("/mod.rs.liquid") {
                 return Err(Failure::new("only a mod.rs may have a twin", what).at(file));
             }
-            // Attributes and documentation go with the `mod` line that follows them.
-            let is_fine = |line: &str| {
-                line.trim().is_empty()
-                    || ["{%", "mod ", "pub mod ", "pub(crate) mod ", "//", "#["]
-                        .iter()
-                        .any(|start| line.trim().starts_with(start))
-            };
-            if let Some(line) = liquid_section(&text()?)
-                .into_iter()
-                .find(|(_, line)| !is_fine(line))
-            {
+            if let Some(line) = modules::first_line_that_is_none(&read(file)?) {
+                let place = format!("{file}:{line}");
                 return Err(Failure::new(
                     "Liquid stands around something else than `mod` lines",
                     what,
                 )
-                .at(format!("{file}:{}", line.0)));
+                .at(place));
             }
         }
     }
@@ -126,27 +109,4 @@ fn mentions_a_variable(line: &str) -> bool {
     ["project-name", "crate_name", "description", "parts"]
         .iter()
         .any(|name| line.contains(&format!("{{{{{name}")) || line.contains(&format!("{{{{ {name}")))
-}
-
-/// The numbered lines between `{% if` and `{% endif`.
-fn liquid_section(text: &str) -> Vec<(usize, &str)> {
-    let mut depth = 0_usize;
-    let mut section = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let tag = |names: &[&str]| {
-            names.iter().any(|name| {
-                line.contains(&format!("{{% {name}")) || line.contains(&format!("{{%- {name}"))
-            })
-        };
-        if tag(&["if", "unless"]) {
-            depth += 1;
-        }
-        if depth > 0 {
-            section.push((index + 1, line));
-        }
-        if tag(&["endif", "endunless"]) {
-            depth = depth.saturating_sub(1);
-        }
-    }
-    section
 }

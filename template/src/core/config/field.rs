@@ -21,6 +21,7 @@ pub(super) enum Kind {
     Choice(Vec<String>),
     /// An IP address.
     Address,
+    Url,
 }
 
 /// A key of the configuration, as its section's schema describes it.
@@ -124,6 +125,7 @@ impl Field {
         Some(match &self.kind {
             _ if self.optional => return None,
             Kind::Text | Kind::Secret | Kind::List => String::new(),
+            Kind::Url => "http://127.0.0.1".to_owned(),
             Kind::Bool => false.to_string(),
             Kind::Integer(min, _) => min.unwrap_or_default().to_string(),
             Kind::Number => 0.to_string(),
@@ -171,6 +173,7 @@ impl Field {
             Kind::Number => format!("a number{unit}"),
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
             Kind::Address => "an IP address".to_owned(),
+            Kind::Url => "a URL".to_owned(),
         }
     }
 }
@@ -208,6 +211,7 @@ fn kind(property: &Value) -> Kind {
         (Some("number"), _) => Kind::Number,
         (_, Some("comma-separated")) => Kind::List,
         (_, Some("ip" | "ipv4" | "ipv6")) => Kind::Address,
+        (_, Some("uri")) => Kind::Url,
         _ => Kind::Text,
     }
 }

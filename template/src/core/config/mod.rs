@@ -1,12 +1,22 @@
 //! Settings: where they come from, what they may be, and what to say if they are not.
 //!
-//! A [`Section`] is a struct in a file of its own, registered under the prefix of its keys. Values are text from the layers of
-//! [`Sources`], lowest first: the section's defaults for the environment, `env_files/.env`, `env_files/.env.{APP_ENV}`, the
-//! secrets directory, the environment of the process. All that is wrong is collected and reported at once, in a [`ConfigError`].
+//! A `Section` is a struct in a file of its own, registered under the prefix of its keys. Values are text from the layers of
+//! `Sources`, lowest first: the section's defaults for the environment, `env_files/.env`, `env_files/.env.{APP_ENV}`, the secrets
+//! directory, the environment of the process. All that is wrong is collected and reported at once, in a `ConfigError`.
+//!
+//! | to find out | read |
+//! |---|---|
+//! | what the keys of a section are | the file of its name, such as `server.rs` |
+//! | which of several values counts, and how files are read | `sources/` |
+//! | what a struct says about its keys | `section.rs`, `field.rs` |
+//! | how text becomes a section | `read.rs` |
+//! | what is refused | `check.rs`, `timeouts.rs`, `unknown.rs`, `secret.rs` |
+//! | how a mistake is told | `report.rs`, `problem.rs` |
+//! | what `config explain` and `config example` show | `explain.rs`, `reference.rs` |
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     sync::Arc,
 };
@@ -15,6 +25,7 @@ mod app_env;
 mod check;
 mod cors;
 mod database;
+mod database_url;
 mod docs;
 mod explain;
 mod field;
@@ -69,7 +80,7 @@ struct Inner {
 
 /// The sections that were read, by their type.
 #[derive(Default)]
-struct Sections(HashMap<TypeId, Box<dyn Loaded>>);
+struct Sections(BTreeMap<TypeId, Box<dyn Loaded>>);
 
 impl Sections {
     fn get<S: Section>(&self) -> Option<&S> {
@@ -101,6 +112,7 @@ impl Config {
         let mut report = Report::new(env, &settings, sources.secrets_dir());
         report.problems.extend(problems);
         unknown::report(fields, &mut report);
+        unknown::report_unreadable(sources.unreadable(), fields, &mut report);
 
         let mut sections = Sections::default();
         for section in fields {

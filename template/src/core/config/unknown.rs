@@ -41,6 +41,19 @@ pub(super) fn report(sections: &[SectionFields], report: &mut Report<'_>) {
     warn_of_links(&service_links, report);
 }
 
+/// Variables of ours that hold no text.
+pub(super) fn report_unreadable(
+    keys: &[String],
+    sections: &[SectionFields],
+    report: &mut Report<'_>,
+) {
+    for field in sections.iter().flat_map(|section| &section.fields) {
+        if keys.contains(&field.key) {
+            report.refuse(field, "is no UTF-8 text", &["it is set in the environment"]);
+        }
+    }
+}
+
 /// All settings: those of a file by line, as one would go through it.
 fn in_order(settings: &Settings) -> Vec<(&str, &Setting)> {
     let mut all: Vec<_> = settings

@@ -20,15 +20,15 @@ pub type Result<T, E = DataError> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum DataError {
     /// There is no such row.
-    #[error("{resource} {id} does not exist")]
+    #[error("{resource}{} does not exist", spaced(id))]
     NotFound {
         /// What was looked for, in the singular.
         resource: &'static str,
-        /// Which one.
+        /// Which one; empty if that isn't known.
         id: String,
     },
     /// The row has changed since the caller read it.
-    #[error("{resource} {id} has been changed since it was read")]
+    #[error("{resource}{} has been changed since it was read", spaced(id))]
     StaleVersion {
         /// What was to be changed, in the singular.
         resource: &'static str,
@@ -130,6 +130,8 @@ impl DataError {
             | DbErr::Query(RuntimeErr::SqlxError(error)) => {
                 match &**error {
                     sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
+                    #[cfg(feature = "sqlite")]
+                    sqlx::Error::Database(error) if super::sqlite::is_busy(&**error) => true,
                     // 57P0x: the server is shutting down, has crashed or is starting; 53300: it has no connection left
                     sqlx::Error::Database(error) => matches!(
                         error.code().as_deref(),
@@ -189,6 +191,15 @@ impl From<DbErr> for DataError {
     }
 }
 
+/// The id as it stands in a sentence after what it is the id of.
+fn spaced(id: &str) -> String {
+    if id.is_empty() {
+        String::new()
+    } else {
+        format!(" {id}")
+    }
+}
+
 impl Constraint {
     fn of(error: &dyn DatabaseError) -> Self {
         match error.try_downcast_ref::<PgDatabaseError>() {
@@ -238,6 +249,16 @@ impl Constraint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_row_is_named_as_far_as_it_is_known() {
+        let id = "7".to_owned();
+        let resource = "user";
+        let missing = DataError::NotFound { resource, id };
+        assert_eq!(missing.to_string(), "user 7 does not exist");
+        let unnamed = DataError::from(DbErr::RecordNotUpdated);
+        assert_eq!(unnamed.to_string(), "record does not exist");
+    }
 
     #[test]
     fn what_sqlite_says_was_violated_is_read_from_its_message() {

@@ -37,6 +37,9 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// It implements SeaORM's `ConnectionTrait`, `StreamTrait` and `TransactionTrait`, so entities and repositories take it as they
 /// take a transaction. What stands behind it, and what happens to connections on errors and cancelled requests, is told in the
 /// documentation of the module.
+///
+/// Whatever `SET` or `BEGIN` do to a session would be met by its next user. So settings belong into a transaction (`SET LOCAL`);
+/// raw SQL given to `execute_unprepared` outside of one costs the connection, which is closed afterwards.
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
@@ -128,8 +131,8 @@ impl Database {
     ///
     /// [`DbErr`] if no connection was to be had, or the server didn't answer.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        let mut guard = self.acquire_from(&self.inner.main).await?;
-        guard.simple("SELECT 1").await.map(drop)
+        let sql = "SELECT 1"; // so SQLite's writer, who may be busy for long, isn't asked
+        self.acquire_for(sql).await?.simple(sql).await.map(drop)
     }
 
     /// Closes the pool: from now on nobody gets a connection, idle ones are closed at once, and those in use when they come back,
@@ -244,10 +247,11 @@ impl Database {
     fn keep_warm(&self) {
         self.inner.keeper.get_or_init(|| {
             let policy = self.inner.settings.policy();
-            let mut kept = vec![(self.inner.main.weak(), self.inner.main_policy(policy))];
+            let main = (self.inner.main.weak(), self.inner.main_policy(policy));
+            let kept = std::iter::once(main);
             #[cfg(feature = "sqlite")]
-            kept.extend(self.inner.readers.iter().map(|pool| (pool.weak(), policy)));
-            Keeper::start(std::mem::take(&mut kept))
+            let kept = kept.chain(self.inner.readers.iter().map(|pool| (pool.weak(), policy)));
+            Keeper::start(kept.collect())
         });
     }
 

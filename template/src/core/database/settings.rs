@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+#[cfg(feature = "sqlite")]
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     DbErr, RuntimeErr,
     sqlx::{self, ConnectOptions as _, postgres::PgConnectOptions},
@@ -17,7 +19,7 @@ pub(super) enum Url {
     Postgres(Box<PgConnectOptions>),
     /// A SQLite file.
     #[cfg(feature = "sqlite")]
-    Sqlite(Box<sqlx::sqlite::SqliteConnectOptions>),
+    Sqlite(Box<SqliteConnectOptions>),
 }
 
 /// The section `DATABASE_` as the pool uses it.
@@ -61,22 +63,16 @@ impl Settings {
 }
 
 impl Url {
-    /// For the pool: with statement cache, and on SQLite set up for one writer beside many readers.
+    /// For the pool: with a cache of prepared statements.
     fn of_pool(config: &DatabaseConfig, service: &str) -> Result<Self, DbErr> {
+        let capacity = config.statement_cache_size;
         Ok(match Self::parse(config, service)? {
-            Self::Postgres(options) => Self::Postgres(Box::new(
-                options.statement_cache_capacity(config.statement_cache_size),
-            )),
+            Self::Postgres(options) => {
+                Self::Postgres(Box::new(options.statement_cache_capacity(capacity)))
+            }
             #[cfg(feature = "sqlite")]
             Self::Sqlite(options) => {
-                use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-                let options = options
-                    .statement_cache_capacity(config.statement_cache_size)
-                    // readers and the writer don't wait for each other
-                    .journal_mode(SqliteJournalMode::Wal)
-                    // safe with a write-ahead log: a crash of the machine may lose the last commits, but damages nothing
-                    .synchronous(SqliteSynchronous::Normal);
-                Self::Sqlite(Box::new(options))
+                Self::Sqlite(Box::new(options.statement_cache_capacity(capacity)))
             }
         })
     }
@@ -88,6 +84,15 @@ impl Url {
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {
             "postgres" | "postgresql" => {
+                if let Some(file) = &config.ssl_root_cert
+                    && let Err(error) = std::fs::File::open(file)
+                {
+                    // later it would only say "no such file", and be taken for a server that isn't there yet
+                    let file = file.display();
+                    return Err(refused(&format!(
+                        "can't read the certificate {file}: {error}"
+                    )));
+                }
                 let options: PgConnectOptions = url.parse().map_err(unreadable)?;
                 let options = options
                     .application_name(&application_name(service))
@@ -101,9 +106,12 @@ impl Url {
                         "a SQLite database in memory lasts as long as one connection and can't be shared by a pool; name a file",
                     ));
                 }
-                let options: sqlx::sqlite::SqliteConnectOptions =
-                    url.parse().map_err(unreadable)?;
+                let options: SqliteConnectOptions = url.parse().map_err(unreadable)?;
                 let options = options
+                    // readers and the writer don't wait for each other
+                    .journal_mode(SqliteJournalMode::Wal)
+                    // safe with a write-ahead log: a crash of the machine may lose the last commits, but damages nothing
+                    .synchronous(SqliteSynchronous::Normal)
                     .foreign_keys(true)
                     .busy_timeout(command_timeout(config).unwrap_or(BUSY_LIMIT))
                     .disable_statement_logging();

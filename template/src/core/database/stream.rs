@@ -5,7 +5,7 @@ use std::{ops::DerefMut, pin::Pin};
 use futures::{Stream, StreamExt};
 use sea_orm::{DbErr, QueryResult, Statement};
 
-use super::{connection::Running, guard::Guard};
+use super::{guard::Guard, statement::Running};
 
 /// Rows of a statement. It owns its connection and borrows nothing, so it can be moved into a task or a response.
 ///
@@ -19,12 +19,15 @@ where
     G: DerefMut<Target = Guard> + Send + 'static,
 {
     Box::pin(async_stream::try_stream! {
-        let (running, values) = Running::new(statement);
+        let (mut running, values) = Running::new(statement);
         let end = {
             let mut rows = guard.rows(&running, values)?;
             loop {
                 match rows.next().await {
-                    Some(Ok(row)) => yield row,
+                    Some(Ok(row)) => {
+                        running.row();
+                        yield row;
+                    }
                     Some(Err(error)) => break Err(error),
                     None => break Ok(()),
                 }

@@ -1,6 +1,9 @@
 //! Waiting for the database when the service starts.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
@@ -35,16 +38,10 @@ impl Database {
     pub async fn wait_until_ready(&self, limit: Duration) -> Result<(), NotReady> {
         let start = Instant::now();
         let mut pause = PAUSE.0;
-        for attempt in 1_u32.. {
+        let mut attempt = 1;
+        loop {
             let error = match self.ping().await {
-                Ok(()) => {
-                    if attempt > 1 {
-                        let waited_ms =
-                            u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-                        tracing::info!(attempt, waited_ms, "the database answers");
-                    }
-                    return Ok(());
-                }
+                Ok(()) => break,
                 Err(error) => error,
             };
             if is_permanent(&error) {
@@ -57,17 +54,25 @@ impl Database {
             tracing::info!(attempt, %error, seconds_left = left.as_secs(), "waiting for the database");
             tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(PAUSE.1);
+            attempt += 1;
         }
-        unreachable!("a service that has been waiting for four billion attempts");
+        if attempt > 1 {
+            let waited_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(attempt, waited_ms, "the database answers");
+        }
+        Ok(())
     }
 }
 
 /// Whether the next attempt would end the same way.
 fn is_permanent(error: &DbErr) -> bool {
-    if let DbErr::Conn(RuntimeErr::SqlxError(error)) = error
-        && matches!(**error, sqlx::Error::Configuration(_))
-    {
-        return true;
+    if let DbErr::Conn(RuntimeErr::SqlxError(error)) = error {
+        match &**error {
+            sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => return true,
+            // a certificate that isn't accepted
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => return true,
+            _ => {}
+        }
     }
     let Some(driver) = driver_error(error) else {
         return false;

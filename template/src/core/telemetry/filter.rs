@@ -8,11 +8,12 @@ pub(super) fn filter(rust_log: Option<&str>, level: &str) -> EnvFilter {
     }
 }
 
-/// A level below `info` counts for the service's own code: what HTTP and database libraries say there would bury it.
+/// A level below `info` counts for the service's own code: what HTTP and database libraries say there would bury it. The migrator
+/// of SeaORM is quiet, since ours says what it applied.
 fn directives(level: &str) -> String {
-    let word = level.trim().to_ascii_lowercase();
-    match word.as_str() {
-        "debug" | "trace" => format!("info,{}={word}", env!("CARGO_CRATE_NAME")),
+    let own = env!("CARGO_CRATE_NAME");
+    match level.trim().to_ascii_lowercase().as_str() {
+        word @ ("info" | "debug" | "trace") => format!("info,sea_orm_migration=warn,{own}={word}"),
         _ => level.to_owned(),
     }
 }
@@ -23,13 +24,10 @@ mod tests {
 
     #[test]
     fn a_level_below_info_counts_for_the_services_own_code() {
-        assert_eq!(filter(None, "debug").to_string(), "app=debug,info");
-        assert_eq!(filter(None, "TRACE").to_string(), "app=trace,info");
-        assert_eq!(filter(None, "warn").to_string(), "warn");
-        assert_eq!(
-            filter(None, "info,sqlx=debug").to_string(),
-            "sqlx=debug,info"
-        );
+        assert_eq!(directives("debug"), "info,sea_orm_migration=warn,app=debug");
+        assert_eq!(directives("TRACE"), "info,sea_orm_migration=warn,app=trace");
+        assert_eq!(directives("warn"), "warn");
+        assert_eq!(directives("info,sqlx=debug"), "info,sqlx=debug");
     }
 
     #[test]

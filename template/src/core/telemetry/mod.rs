@@ -57,12 +57,12 @@ pub fn init(config: &Config, output: Output) -> Result<(), TryInitError> {
     Ok(())
 }
 
-/// For people: the time of day, and colours where they can be seen.
+/// For people: the time of day, and colours where they can be seen and nobody has asked for none (<https://no-color.org>).
 fn pretty<S>(
     colours: bool,
 ) -> fmt::Layer<S, fmt::format::DefaultFields, fmt::format::Format<fmt::format::Full, ChronoLocal>>
 {
     fmt::layer()
         .with_timer(ChronoLocal::new("%H:%M:%S%.3f".to_owned()))
-        .with_ansi(colours)
+        .with_ansi(colours && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
 }

@@ -65,6 +65,8 @@ pub struct Sources {
     config_dir: Directory,
     secrets_dir: Directory,
     process: BTreeMap<String, String>,
+    /// Variables whose value is no UTF-8.
+    unreadable: Vec<String>,
     env: Option<AppEnv>,
 }
 
@@ -120,10 +122,19 @@ impl Sources {
     /// The environment of the process, and the directories that it names.
     #[must_use]
     pub fn of_process() -> Self {
-        // What is no UTF-8 is none of ours: every key and value of ours is text.
-        let process = env::vars_os()
-            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-        Self::of_environment(process)
+        let (mut process, mut unreadable) = (Vec::new(), Vec::new());
+        for (key, value) in env::vars_os() {
+            // A key that is no UTF-8 is none of ours.
+            let Ok(key) = key.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => process.push((key, value)),
+                Err(_) => unreadable.push(key),
+            }
+        }
+        Self {
+            unreadable,
+            ..Self::of_environment(process)
+        }
     }
 
     /// These variables in the place of the process environment, and the directories that they name.
@@ -143,6 +154,7 @@ impl Sources {
             config_dir: directory(APP_CONFIG_DIR, "env_files"),
             secrets_dir: directory(APP_SECRETS_DIR, SECRETS_DIR),
             process,
+            unreadable: Vec::new(),
             env: None,
         }
     }
@@ -175,6 +187,11 @@ impl Sources {
     pub(super) fn secrets_dir(&self) -> String {
         let path = self.secrets_dir.path().unwrap_or(Path::new(SECRETS_DIR));
         path.display().to_string()
+    }
+
+    /// Variables of the process whose value is no text. They set nothing.
+    pub(super) fn unreadable(&self) -> &[String] {
+        &self.unreadable
     }
 
     pub(super) fn variable(&self, key: &str) -> Option<&str> {
