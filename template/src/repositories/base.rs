@@ -2,7 +2,7 @@
 //!
 //! A new repository is three lines:
 //!
-//! ```ignore
+//! ```text
 //! crate::repository! {
 //!     /// Widgets in the database.
 //!     pub struct WidgetRepository(widgets::Entity);
