@@ -186,7 +186,9 @@ impl Context<'_> {
         self.shared.cache.share_builds(&mut command, &owner);
         command
             .env("CARGO_TERM_COLOR", "never")
-            .env("CARGO_TERM_PROGRESS_WHEN", "never");
+            .env("CARGO_TERM_PROGRESS_WHEN", "never")
+            // A log is read for what failed, not for how the test got there.
+            .env("RUST_BACKTRACE", "0");
         command
     }
 

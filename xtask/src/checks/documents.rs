@@ -47,7 +47,13 @@ pub(super) enum Kind {
     Postgres,
 }
 
-pub(super) const DATABASES: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
+/// Does the same on both, also if it fails on the first; fails as that one did.
+pub(super) fn on_both_databases(work: impl Fn(Kind) -> Outcome) -> Outcome {
+    [Kind::Sqlite, Kind::Postgres]
+        .map(work)
+        .into_iter()
+        .collect()
+}
 
 impl Kind {
     pub(super) fn name(self) -> &'static str {
@@ -119,16 +125,14 @@ fn needs_a_service(text: &str) -> bool {
 }
 
 fn examples_work(cx: &Context<'_>) -> Outcome {
-    for database in DATABASES {
-        for (path, text) in documents(cx)?
-            .iter()
-            .filter(|(_, text)| needs_a_service(text))
-        {
+    let documents = documents(cx)?;
+    on_both_databases(|database| {
+        for (path, text) in documents.iter().filter(|(_, text)| needs_a_service(text)) {
             cx.note(&format!("\n{path} on {}", database.name()))?;
             run_document(cx, database, path, text)?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn run_document(cx: &Context<'_>, database: Kind, path: &str, text: &str) -> Outcome {

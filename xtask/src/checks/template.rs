@@ -65,13 +65,17 @@ pub(super) fn documentation(cx: &Context<'_>, project: &Path) -> Outcome {
 
 /// The tests without a server: what somebody sees who has just generated a project.
 pub(super) fn tests_on_sqlite(cx: &Context<'_>, project: &Path) -> Outcome {
-    cx.step(&mut cx.cargo(project, ["test"]), "tests do not pass")
+    cx.step(
+        &mut cx.cargo(project, ["test", "--no-fail-fast"]),
+        "tests do not pass",
+    )
 }
 
 pub(super) fn tests_on_postgres(cx: &Context<'_>, project: &Path) -> Outcome {
     let url = cx.postgres()?.url().to_owned();
     cx.step(
-        cx.cargo(project, ["test"]).env("TEST_DATABASE_URL", url),
+        cx.cargo(project, ["test", "--no-fail-fast"])
+            .env("TEST_DATABASE_URL", url),
         "tests do not pass on PostgreSQL",
     )
 }
