@@ -2,8 +2,8 @@
 //!
 //! A new repository is three lines:
 //!
-//! ```ignore
-//! repository! {
+//! ```text
+//! crate::repository! {
 //!     /// Widgets in the database.
 //!     pub struct WidgetRepository(widgets::Entity);
 //! }
@@ -281,16 +281,17 @@ fn stale<R: BaseRepository + ?Sized>(id: Uuid) -> DataError {
 }
 
 /// Declares a repository: a struct that borrows a connection and is a [`BaseRepository`] of the entity.
+#[macro_export]
 macro_rules! repository {
-    ($(#[$doc:meta])* pub struct $name:ident($entity:ty);) => {
+    ($(#[$doc:meta])* $visible:vis struct $name:ident($entity:ty);) => {
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $name<'c, C>(&'c C);
+        $visible struct $name<'c, C>(&'c C);
 
         impl<'c, C: ::sea_orm::ConnectionTrait> $name<'c, C> {
             /// On this connection: the pool, or a transaction.
             #[must_use]
-            pub const fn new(connection: &'c C) -> Self {
+            $visible const fn new(connection: &'c C) -> Self {
                 Self(connection)
             }
         }
@@ -305,5 +306,3 @@ macro_rules! repository {
         }
     };
 }
-
-pub(crate) use repository;

@@ -8,9 +8,9 @@ use crate::core::database::{DataError, Result};
 use crate::models::base::Record;
 use crate::models::orders::{Column, Entity, Model, OrderDetails, OrderFilter};
 use crate::models::{order_lines, products, users};
-use crate::repositories::base::{BaseRepository, repository};
+use crate::repositories::base::BaseRepository;
 
-repository! {
+crate::repository! {
     /// Orders in the database, with their lines: a line has no repository of its own, since it is never alone.
     pub struct OrderRepository(Entity);
 }

@@ -6,9 +6,8 @@ use uuid::Uuid;
 use crate::core::database::Result;
 use crate::core::database::keyset::{Filter, Listed, SortKey};
 use crate::models::products::{Column, Entity, Model, ProductFilter};
-use crate::repositories::base::repository;
 
-repository! {
+crate::repository! {
     /// Products in the database.
     pub struct ProductRepository(Entity);
 }

@@ -6,9 +6,8 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter}
 use crate::core::database::Result;
 use crate::core::database::keyset::{Filter, Listed, SortKey};
 use crate::models::users::{Column, Entity, Model, UserFilter};
-use crate::repositories::base::repository;
 
-repository! {
+crate::repository! {
     /// Users in the database.
     pub struct UserRepository(Entity);
 }

@@ -26,7 +26,7 @@ async fn a_statement_whose_caller_goes_away_is_ended(
     let Some(db) = TestDatabase::of(kind).await else {
         return;
     };
-    let pool = db.pool([("POOL_MAX_SIZE", "1"), ("COMMAND_TIMEOUT_SECS", "300")]);
+    let pool = db.pool([("POOL_MAX_SIZE", "1"), ("COMMAND_TIMEOUT_SECS", "19")]);
     for _ in 0..3 {
         cut(
             Duration::from_millis(30),
@@ -46,7 +46,7 @@ async fn a_transaction_cut_off_in_a_statement_is_undone_and_ended(
     let Some(db) = TestDatabase::of(kind).await else {
         return;
     };
-    let pool = db.pool([("POOL_MAX_SIZE", "1"), ("COMMAND_TIMEOUT_SECS", "300")]);
+    let pool = db.pool([("POOL_MAX_SIZE", "1"), ("COMMAND_TIMEOUT_SECS", "19")]);
     let work = pool.transaction(async |tx| {
         add(tx, "bear").await?;
         tx.query_all_raw(endless(tx)).await
@@ -79,7 +79,7 @@ async fn connections_cut_off_never_add_up_to_more_than_the_pool_may_hold() {
     let Some(db) = TestDatabase::postgres().await else {
         return;
     };
-    let pool = db.pool([("POOL_MAX_SIZE", "4"), ("COMMAND_TIMEOUT_SECS", "300")]);
+    let pool = db.pool([("POOL_MAX_SIZE", "4"), ("COMMAND_TIMEOUT_SECS", "19")]);
     let clients = join_all((0..16).map(|_| hang_up_again_and_again(&pool)));
     let mut most = 0;
     let watching = async {

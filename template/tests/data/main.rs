@@ -10,9 +10,11 @@ mod support;
 mod toys;
 
 mod cancellation;
+mod endings;
 mod logs;
 mod migrations;
 mod pool;
+mod recovery;
 mod repositories;
 mod startup;
 mod statements;

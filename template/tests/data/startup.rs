@@ -128,6 +128,16 @@ fn a_url_that_can_not_be_read_is_refused_without_telling_its_password() {
     }
 }
 
+#[test]
+fn a_certificate_that_can_not_be_read_is_named() {
+    let config = Config::for_tests([
+        ("DATABASE_URL", "postgres://user@host/name"),
+        ("DATABASE_SSL_ROOT_CERT", "/nowhere/ca.crt"),
+    ]);
+    let error = Database::new(config.section::<DatabaseConfig>(), "tests").unwrap_err();
+    assert!(error.to_string().contains("/nowhere/ca.crt"), "{error}");
+}
+
 #[tokio::test]
 async fn a_server_without_tls_is_not_waited_for_if_tls_is_required() {
     let Some(db) = TestDatabase::postgres().await else {

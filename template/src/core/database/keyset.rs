@@ -10,7 +10,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use rust_decimal::Decimal;
 use sea_orm::sea_query::{ArrayType, Expr, ExprTrait, Func, Order};
 use sea_orm::{
@@ -229,7 +229,10 @@ impl KeyValue {
                 ArrayType::SmallInt | ArrayType::Int | ArrayType::BigInt
             ),
             Self::Text(text) => matches!(column, ArrayType::String) && !text.contains('\0'), // which PostgreSQL has no place for
-            Self::Time(_) => matches!(column, ArrayType::ChronoDateTimeUtc),
+            // years that every database can keep
+            Self::Time(time) => {
+                matches!(column, ArrayType::ChronoDateTimeUtc) && (1..=9999).contains(&time.year())
+            }
             Self::Decimal(_) => matches!(column, ArrayType::Decimal),
             Self::Uuid(_) => matches!(column, ArrayType::Uuid),
         }

@@ -7,12 +7,12 @@
 //! | to find out | read |
 //! |---|---|
 //! | what the service uses: [`Database`] | `pool.rs` |
-//! | how a statement runs, and when a connection is unfit for reuse | `connection.rs` |
+//! | how a statement runs, and when a connection is unfit for reuse | `connection.rs`, `statement.rs` |
 //! | what becomes of a connection that is given back | `guard.rs` |
 //! | transactions and savepoints | `transaction.rs` |
 //! | rows one by one | `stream.rs` |
 //! | the conversion to SeaORM's traits | `executor.rs` |
-//! | how connections are opened, and kept warm | `postgres.rs`, `sqlite.rs`, `manager.rs`, `keeper.rs` |
+//! | how connections are opened, and kept warm | `postgres.rs`, `sqlite/`, `manager.rs`, `keeper.rs` |
 //! | what of the configuration reaches the pool | `settings.rs` |
 //! | what a repository fails with: [`DataError`] | `error.rs` |
 //! | waiting for the server when the service starts | `wait.rs` |
@@ -34,6 +34,7 @@ pub mod seed;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod statement;
 mod status;
 mod stream;
 mod transaction;

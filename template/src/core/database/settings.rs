@@ -84,6 +84,15 @@ impl Url {
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {
             "postgres" | "postgresql" => {
+                if let Some(file) = &config.ssl_root_cert
+                    && let Err(error) = std::fs::File::open(file)
+                {
+                    // later it would only say "no such file", and be taken for a server that isn't there yet
+                    let file = file.display();
+                    return Err(refused(&format!(
+                        "can't read the certificate {file}: {error}"
+                    )));
+                }
                 let options: PgConnectOptions = url.parse().map_err(unreadable)?;
                 let options = options
                     .application_name(&application_name(service))

@@ -5,7 +5,7 @@ use std::{ops::DerefMut, pin::Pin};
 use futures::{Stream, StreamExt};
 use sea_orm::{DbErr, QueryResult, Statement};
 
-use super::{connection::Running, guard::Guard};
+use super::{guard::Guard, statement::Running};
 
 /// Rows of a statement. It owns its connection and borrows nothing, so it can be moved into a task or a response.
 ///

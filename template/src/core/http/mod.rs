@@ -12,6 +12,7 @@ mod middleware;
 mod problems;
 mod respond;
 mod routes;
+mod surface;
 
 /// Lists on the wire: which page is wanted, and the page.
 pub mod pagination;
@@ -28,5 +29,5 @@ pub use self::routes::{
     Api, Authentication, Document, Documented, Exposure, Reference, RouteModule, RouteRow, Routes,
     RoutesError, route_table,
 };
-pub use self::server::{Surface, router};
+pub use self::surface::Surface;
 pub use crate::{documented_routes as routes, register_routes, route_module};

@@ -12,71 +12,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::middleware::{self, CorsError};
+use super::docs;
+use super::middleware::CorsError;
 use super::routes::{Api, RoutesError};
-use super::{AppError, ProblemCode, docs};
+use super::surface::Surface;
 use crate::core::config::{DocsConfig, ServerConfig};
 use crate::core::state::AppState;
-
-/// Which routes a port serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Surface {
-    /// All of them: where `SERVER_MANAGEMENT_PORT` is not set.
-    All,
-    /// What clients may call.
-    Public,
-    /// What operators and probes call.
-    Management,
-}
-
-/// The registered routes of this surface behind the middleware.
-///
-/// # Errors
-///
-/// If the registrations contradict each other, or a setting can't be used.
-pub fn router(app: &AppState, surface: Surface) -> Result<Router, ServeError> {
-    Api::registered()?.router(app, surface)
-}
-
-impl Api {
-    /// The routes of this surface behind the middleware.
-    ///
-    /// # Errors
-    ///
-    /// If a setting of the middleware can't be used.
-    pub fn router(&self, app: &AppState, surface: Surface) -> Result<Router, ServeError> {
-        let management = || {
-            self.management
-                .clone()
-                .method_not_allowed_fallback(wrong_method)
-        };
-        let public = || {
-            let mut router = self.public.clone();
-            if app.config.section::<DocsConfig>().enabled {
-                router = router.merge(docs::router(&self.document_for(surface)));
-            }
-            router
-                .method_not_allowed_fallback(wrong_method)
-                .fallback(unknown_path)
-        };
-        let router = match surface {
-            Surface::All => {
-                middleware::public(public(), app)?.merge(middleware::management(management(), app))
-            }
-            Surface::Public => middleware::public(public(), app)?,
-            Surface::Management => middleware::management(management().fallback(unknown_path), app),
-        };
-        Ok(router.with_state(app.clone()))
-    }
-}
-
-async fn unknown_path() -> AppError {
-    AppError::new(ProblemCode::UnknownPath)
-}
-
-async fn wrong_method() -> AppError {
-    AppError::new(ProblemCode::MethodNotAllowed)
-}
 
 /// Why the service can't be served.
 #[derive(Debug, thiserror::Error)]

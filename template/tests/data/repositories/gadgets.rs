@@ -50,15 +50,8 @@ impl Filter for GadgetFilter {
     }
 }
 
-struct GadgetRepository<'c, C>(&'c C);
-
-impl<C: ConnectionTrait> BaseRepository for GadgetRepository<'_, C> {
-    type Entity = Entity;
-    type Conn = C;
-
-    fn conn(&self) -> &C {
-        self.0
-    }
+app::repository! {
+    struct GadgetRepository(Entity);
 }
 
 fn made_at(number: u32) -> DateTimeUtc {
@@ -68,7 +61,7 @@ fn made_at(number: u32) -> DateTimeUtc {
 
 impl Sample for Entity {
     fn repository<C: Connection>(connection: &C) -> impl BaseRepository<Entity = Self, Conn = C> {
-        GadgetRepository(connection)
+        GadgetRepository::new(connection)
     }
 
     async fn prepare<C: Connection>(connection: &C) {

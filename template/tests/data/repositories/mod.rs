@@ -4,5 +4,6 @@ mod gadgets;
 mod orders;
 mod plans;
 mod products;
+mod seeds;
 mod suite;
 mod users;

@@ -17,4 +17,5 @@ mod registration;
 mod requests;
 mod responses;
 mod server;
+mod state;
 mod toys;

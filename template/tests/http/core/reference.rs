@@ -9,6 +9,10 @@ use crate::support::project_file;
 
 #[track_caller]
 fn compare(command: &str, directory: &str, extension: &str, expected: BTreeMap<String, String>) {
+    // The copies are made with all features; without one its routes are missing.
+    if !cfg!(all(feature = "swagger-ui", feature = "http-client")) {
+        return;
+    }
     let path = project_file(format!("docs/reference/{directory}"));
     let files = fs::read_dir(&path).into_iter().flatten();
     let found: BTreeMap<_, _> = files

@@ -5,6 +5,7 @@ use app::core::http::{
 };
 use app::core::registry::Origin;
 use app::core::state::AppState;
+use app::origin;
 use axum::Router;
 use axum::http::StatusCode;
 
@@ -191,7 +192,14 @@ async fn authenticated_routes_need_an_authentication_part() {
         "{error}"
     );
 
-    let guarded = Api::assemble(&modules, Some(Authentication { guard: nobody })).unwrap();
+    let guarded = Api::assemble(
+        &modules,
+        Some(Authentication {
+            guard: nobody,
+            origin: origin!(),
+        }),
+    )
+    .unwrap();
     let app = TestApp::serving(&guarded);
     assert_eq!(app.get("/x/1").await.status, StatusCode::FORBIDDEN);
     assert_eq!(app.delete("/y/1").await.status, StatusCode::NO_CONTENT);

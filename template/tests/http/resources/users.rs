@@ -4,6 +4,8 @@
 
 use app::core::clock::Clock;
 use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use insta::assert_json_snapshot;
 use rstest::rstest;
@@ -440,4 +442,32 @@ async fn list_users_rejects_the_cursor_of_another_list() {
         assert_eq!(response.status, StatusCode::BAD_REQUEST, "{damaged}");
         assert_eq!(response.problem()["errors"][0]["parameter"], "after");
     }
+}
+
+#[rstest]
+#[case::of_another_type(r#"[{"text":"2026"},{"uuid":"00000000-0000-0000-0000-000000000000"}]"#)]
+#[case::before_all_time(
+    r#"[{"time":"-100000-01-01T00:00:00Z"},{"uuid":"00000000-0000-0000-0000-000000000000"}]"#
+)]
+#[case::without_an_id(r#"[{"time":"2026-01-01T00:00:00Z"},{"int":1}]"#)]
+#[case::too_short(r#"[{"time":"2026-01-01T00:00:00Z"}]"#)]
+#[case::nothing("null")]
+#[tokio::test]
+async fn list_users_rejects_cursors_that_somebody_made_up(#[case] after: &str) {
+    let app = TestApp::new().await;
+    let with = |after: &str| {
+        let filter = r#"{"is_active":null,"min_age":null}"#;
+        let cursor = format!(r#"{{"sort":"-created_at","filter":{filter},"after":{after}}}"#);
+        format!("/api/v1/users?after={}", URL_SAFE_NO_PAD.encode(cursor))
+    };
+    let good =
+        r#"[{"time":"2026-01-01T00:00:00Z"},{"uuid":"00000000-0000-0000-0000-000000000000"}]"#;
+    assert_eq!(
+        app.get(&with(good)).await.status,
+        StatusCode::OK,
+        "so is a good one made"
+    );
+    let response = app.get(&with(after)).await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
+    assert_eq!(response.problem()["errors"][0]["parameter"], "after");
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
-use super::{AppError, ProblemCode};
+use super::AppError;
+#[cfg(feature = "http-client")]
+use super::ProblemCode;
 use crate::core::database::DataError;
 #[cfg(feature = "http-client")]
 use crate::core::http_client::HttpClientError;

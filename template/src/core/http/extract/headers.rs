@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use validator::Validate;
 
-use super::text;
+use super::text::{self, Unread};
 use super::validation;
 use crate::core::http::error::AppError;
 
@@ -22,7 +22,7 @@ impl<T: DeserializeOwned + Validate, S: Sync> FromRequestParts<S> for ValidHeade
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
-        let headers = text::from_pairs(readable(&parts.headers))
+        let headers = text::from_pairs(readable(&parts.headers), Unread::Ignored)
             .map_err(|error| AppError::parameters(vec![error]))?;
         validation::check_parameters(&headers)?;
         Ok(Self(headers))

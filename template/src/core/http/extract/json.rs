@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 use validator::Validate;
 
@@ -66,7 +66,12 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, AppError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().clone();
-        refused(&path, &error.into_inner())
+        let error = error.into_inner();
+        // An enum that meets `null` or a number is a fault of the text to `serde_json`: only a second look tells.
+        if !error.is_data() && serde_json::from_slice::<IgnoredAny>(body).is_err() {
+            return refused_text(&error);
+        }
+        refused(&path, &error)
     })?;
     json.end().map_err(|error| refused_text(&error))?;
     Ok(value)
@@ -78,9 +83,6 @@ fn refused_text(error: &serde_json::Error) -> AppError {
 
 /// What `serde` refused, and where.
 fn refused(path: &Path, error: &serde_json::Error) -> AppError {
-    if !error.is_data() {
-        return refused_text(error);
-    }
     let mut pointer = String::from("#");
     for segment in path {
         match segment {

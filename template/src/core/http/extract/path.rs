@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use validator::Validate;
 
 use super::validation;
+use super::words;
 use crate::core::http::error::{AppError, FieldError};
 
 /// The path's parameters as a `T`, whose fields are called as they are, validated.
@@ -38,7 +39,7 @@ fn refused(rejection: PathRejection) -> AppError {
             expected_type,
         } => (
             key,
-            format!("must be of type {expected_type}, was `{value}`"),
+            format!("must be {}, was `{value}`", words::kind(expected_type)),
         ),
         ErrorKind::DeserializeError {
             key,

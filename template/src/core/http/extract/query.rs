@@ -7,14 +7,14 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use validator::Validate;
 
-use super::text;
+use super::text::{self, Unread};
 use super::validation;
 use crate::core::http::error::{AppError, FieldError};
 
 /// The query (`?limit=20&sort=name`) as a `T`, validated.
 ///
-/// Give `T` `#[serde(deny_unknown_fields)]`: then a misspelt parameter is an error, instead of a filter that does nothing.
-/// A parameter that comes twice is one, too. What `serde` can't do in a query (`flatten`) a type can do by hand, see [`FromQuery`].
+/// A misspelt parameter is an error, instead of a filter that does nothing, and so is one that comes twice. With
+/// `#[serde(deny_unknown_fields)]` at `T` the answer says which ones there are. What `serde` can't do in a query (`flatten`) a type can do by hand, see [`FromQuery`].
 #[derive(Clone, Copy, Debug)]
 pub struct ValidQuery<T>(pub T);
 
@@ -91,17 +91,18 @@ impl<'q> QueryPairs<'q> {
         if found.next().is_some() {
             return Err(FieldError::parameter(name, "is given more than once"));
         }
-        let read: std::collections::HashMap<String, T> = text::from_pairs(std::iter::once(pair))?;
+        let read: std::collections::HashMap<String, T> =
+            text::from_pairs(std::iter::once(pair), Unread::Refused)?;
         Ok(read.into_values().next())
     }
 
-    /// Everything that was not read yet, as a `T`, which says whether it refuses what it doesn't know.
+    /// Everything that was not read yet, as a `T`; what it has no field for is refused.
     ///
     /// # Errors
     ///
     /// The first parameter at fault.
     pub fn rest<T: DeserializeOwned>(&mut self) -> Result<T, FieldError> {
-        text::from_pairs(self.0.drain(..))
+        text::from_pairs(self.0.drain(..), Unread::Refused)
     }
 
     /// The names of what was not read yet.

@@ -50,11 +50,21 @@ impl de::Error for TextError {
     }
 }
 
+/// What becomes of a text that no field of the type reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is refused, whether or not the type says `deny_unknown_fields` (which makes the message better).
+    Refused,
+    /// It is left alone.
+    Ignored,
+}
+
 /// Reads `T` from named texts.
 pub(super) fn from_pairs<'t, T: DeserializeOwned>(
     pairs: impl Iterator<Item = (Cow<'t, str>, Cow<'t, str>)>,
+    unread: Unread,
 ) -> Result<T, FieldError> {
-    let pairs = pairs.map(|(name, value)| (Text(name), Text(value)));
+    let pairs = pairs.map(|(name, value)| (Text(name, unread), Text(value, unread)));
     serde_path_to_error::deserialize(MapDeserializer::new(pairs)).map_err(|error| {
         let place = error.path().to_string();
         match error.into_inner() {
@@ -65,7 +75,7 @@ pub(super) fn from_pairs<'t, T: DeserializeOwned>(
 }
 
 /// One text, which becomes what is asked for.
-struct Text<'t>(Cow<'t, str>);
+struct Text<'t>(Cow<'t, str>, Unread);
 
 impl IntoDeserializer<'_, TextError> for Text<'_> {
     type Deserializer = Self;
@@ -131,8 +141,16 @@ impl<'de> Deserializer<'de> for Text<'_> {
         visitor.visit_enum(self.0.into_deserializer())
     }
 
+    /// `serde` asks for nothing of a value whose name no field has.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TextError> {
+        match self.1 {
+            Unread::Refused => Err(TextError::Value("is not known".to_owned())),
+            Unread::Ignored => visitor.visit_unit(),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
-        char str string unit bytes byte_buf unit_struct tuple_struct struct identifier tuple seq map ignored_any
+        char str string unit bytes byte_buf unit_struct tuple_struct struct identifier tuple seq map
     }
 }
 
@@ -165,7 +183,7 @@ mod tests {
         let pairs = pairs
             .iter()
             .map(|(name, value)| ((*name).into(), (*value).into()));
-        from_pairs(pairs)
+        from_pairs(pairs, Unread::Refused)
             .map_err(|error: FieldError| format!("{} {}", error.parameter.unwrap(), error.detail))
     }
 
@@ -210,5 +228,22 @@ mod tests {
             refused(&[("count", "1"), ("count", "2")]),
             "count is given more than once"
         );
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Lenient {
+        #[expect(dead_code, reason = "it is only read into")]
+        count: Option<u8>,
+    }
+
+    #[test]
+    fn what_no_field_reads_is_refused_or_ignored_as_asked_for() {
+        let read = |unread| {
+            let pairs = [("cuont".into(), "1".into())];
+            from_pairs::<Lenient>(pairs.into_iter(), unread)
+        };
+        let refused = read(Unread::Refused).unwrap_err();
+        assert_eq!(refused, FieldError::parameter("cuont", "is not known"));
+        assert!(read(Unread::Ignored).is_ok());
     }
 }

@@ -55,7 +55,7 @@ fn known(message: &str) -> Vec<&str> {
 }
 
 /// What was expected: `serde` names Rust's types.
-fn kind(expected: &str) -> String {
+pub(super) fn kind(expected: &str) -> String {
     let named = match expected {
         "u8" => "a whole number from 0 to 255",
         "u16" => "a whole number from 0 to 65535",

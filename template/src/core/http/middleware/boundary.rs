@@ -146,8 +146,9 @@ impl Line<'_> {
         }
     }
 
-    /// In milliseconds, to the microsecond.
+    /// In milliseconds, to the microsecond; more than an hour counts as one.
     fn duration_ms(&self) -> f64 {
-        self.start.elapsed().as_secs_f64() * 1000.0
+        let micros = u32::try_from(self.start.elapsed().as_micros());
+        f64::from(micros.unwrap_or(u32::MAX)) / 1000.0
     }
 }

@@ -1,6 +1,8 @@
 //! The registry of routes: a file's routes, who may call them, and what is made of all of them at start.
 
 mod api;
+mod authentication;
+mod error;
 mod openapi;
 mod reference;
 mod table;
@@ -8,7 +10,9 @@ mod table;
 use axum::routing::MethodRouter;
 use utoipa_axum::router::UtoipaMethodRouter;
 
-pub use self::api::{Api, Authentication, RoutesError};
+pub use self::api::Api;
+pub use self::authentication::Authentication;
+pub use self::error::RoutesError;
 pub use self::openapi::Document;
 pub use self::reference::Reference;
 pub use self::table::{RouteRow, route_table};

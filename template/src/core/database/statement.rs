@@ -1,0 +1,93 @@
+//! A statement under way, and what its end says about the connection.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sea_orm::{
+    Statement, Values,
+    sqlx::{
+        self, AssertSqlSafe,
+        postgres::{PgDatabaseError, PgSeverity},
+    },
+};
+use sea_query_sqlx::SqlxValues;
+
+/// A statement under way: what the slow-statement log needs at its end.
+pub(super) struct Running {
+    sql: Arc<str>,
+    started: Instant,
+    /// How long the first row took, if rows are read one by one: what comes after depends on who reads them.
+    first_row: Option<Duration>,
+}
+
+/// What an error says about the connection it came from.
+pub(super) enum Verdict {
+    /// The connection is as good as before.
+    Unharmed,
+    /// The connection goes on, but the transaction it is in can't be committed any more.
+    TransactionAborted,
+    /// What the connection will do next is unknown.
+    Broken,
+}
+
+impl Running {
+    pub(super) fn new(statement: Statement) -> (Self, SqlxValues) {
+        let values = statement.values.unwrap_or(Values(Vec::new()));
+        (Self::text(&statement.sql), SqlxValues(values))
+    }
+
+    pub(super) fn text(sql: &str) -> Self {
+        Self {
+            sql: sql.into(),
+            started: Instant::now(),
+            first_row: None,
+        }
+    }
+
+    /// A row has come.
+    pub(super) fn row(&mut self) {
+        self.first_row.get_or_insert_with(|| self.started.elapsed());
+    }
+
+    /// The text for sqlx. Shared, not copied; what is in it is SeaORM's or the owner's, and values are always bound.
+    pub(super) fn sql(&self) -> AssertSqlSafe<Arc<str>> {
+        AssertSqlSafe(Arc::clone(&self.sql))
+    }
+
+    /// The text is logged, the values never are.
+    pub(super) fn log_if_slow(&self, limit: Option<Duration>) {
+        let elapsed = self.first_row.unwrap_or_else(|| self.started.elapsed());
+        if limit.is_some_and(|limit| elapsed >= limit) {
+            let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(db.statement = &*self.sql, elapsed_ms, "slow statement");
+        }
+    }
+}
+
+/// Only the server's own ordinary errors leave a connection good. Everything else (a lost socket, a message out of place, an
+/// error of severity FATAL, which the server sends as it hangs up) does not.
+pub(super) fn verdict(error: &sqlx::Error, depth: usize) -> Verdict {
+    match error {
+        // found out before anything was sent
+        sqlx::Error::Encode(_) => Verdict::Unharmed,
+        sqlx::Error::Database(error) => {
+            if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
+                return match (error.severity(), error.code()) {
+                    // "cached plan must not change result type", "prepared statement does not exist": only a new connection helps
+                    (_, "0A000" | "26000") => Verdict::Broken,
+                    (PgSeverity::Error, _) if depth > 0 => Verdict::TransactionAborted,
+                    (PgSeverity::Error, _) => Verdict::Unharmed,
+                    _ => Verdict::Broken,
+                };
+            }
+            #[cfg(feature = "sqlite")]
+            if super::sqlite::leaves_connection_good(&**error, depth) {
+                return Verdict::Unharmed;
+            }
+            Verdict::Broken
+        }
+        _ => Verdict::Broken,
+    }
+}

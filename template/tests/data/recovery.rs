@@ -1,0 +1,103 @@
+//! How the pool finds out that connections are gone, old or of no use any more, and replaces them.
+
+use app::core::database::DataError;
+use sea_orm::ConnectionTrait;
+
+use crate::{
+    pool::fill,
+    support::database::TestDatabase,
+    toys::{count, eventually, number, session, sql},
+};
+
+/// Three connections are idle when the server ends all of them: one request finds out for all.
+#[tokio::test]
+async fn a_restart_of_the_server_costs_one_failed_request_at_most() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let pool = db.pool([("POOL_MAX_SIZE", "5"), ("POOL_PRE_PING_IDLE_SECS", "300")]);
+    fill(&pool, 5).await;
+    end_all_sessions(&db).await;
+    let mut failed = Vec::new();
+    for _ in 0..20 {
+        if let Err(error) = number(&pool, "SELECT count(*) FROM toys").await {
+            failed.push(DataError::from(error));
+        }
+    }
+    assert!(failed.len() <= 1, "{failed:?}");
+    assert!(failed.iter().all(DataError::is_unavailable), "{failed:?}");
+    fill(&pool, 5).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_was_idle_is_tried_before_it_is_used() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let pool = db.pool([("POOL_PRE_PING_IDLE_SECS", "0")]);
+    fill(&pool, 3).await;
+    end_all_sessions(&db).await;
+    assert_eq!(count(&pool).await, 0);
+}
+
+#[tokio::test]
+async fn a_connection_is_replaced_when_it_is_old() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let pool = db.pool([("POOL_MAX_SIZE", "1"), ("POOL_RECYCLE_SECS", "1")]);
+    let first = session(&pool).await.unwrap();
+    eventually("another session is used", async || {
+        session(&pool).await.unwrap() != first
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_table_fails_its_old_plan_once() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let pool = db.pool([("POOL_MAX_SIZE", "1")]);
+    let all = || async { pool.query_all_raw(sql(&pool, "SELECT * FROM owners")).await };
+    all().await.unwrap();
+    db.execute_unprepared("ALTER TABLE owners ADD COLUMN name TEXT")
+        .await
+        .unwrap();
+    let outcomes = [
+        all().await.is_ok(),
+        all().await.is_ok(),
+        all().await.is_ok(),
+    ];
+    assert_eq!(outcomes[1..], [true, true]);
+}
+
+#[tokio::test]
+async fn the_minimum_comes_back_by_itself_after_the_server_ended_it() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let pool = db.pool([("POOL_MIN_SIZE", "3"), ("POOL_IDLE_SECS", "1")]);
+    pool.ping().await.unwrap();
+    eventually("the minimum is open", async || pool.status().size == 3).await;
+    end_all_sessions(&db).await;
+    let _ = pool.ping().await;
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    eventually("there are three sessions again", async || {
+        let _ = pool.ping().await;
+        number(db.database(), sessions).await.unwrap() == 3
+    })
+    .await;
+}
+
+/// What a restart of the server does to its clients.
+async fn end_all_sessions(db: &TestDatabase) {
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert!(number(db.database(), end).await.unwrap() > 0);
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    eventually("the sessions are gone", async || {
+        number(db.database(), left).await.unwrap() == 0
+    })
+    .await;
+}
