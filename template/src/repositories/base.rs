@@ -9,7 +9,8 @@
 //! }
 //! ```
 //!
-//! It can do what [`BaseRepository`] does, on anything that is a connection. A query of its own goes into an `impl` beside it.
+//! It can do what [`BaseRepository`](crate::repositories::base::BaseRepository) does, on anything that is a connection. A query of
+//! its own goes into an `impl` beside it.
 
 use std::future::Future;
 

@@ -8,13 +8,14 @@ use regex::Regex;
 use tempfile::TempDir;
 
 use crate::cargo::program;
-use crate::checks::check;
+use crate::checks::{self, check};
 use crate::document::{examples, missing_line, script, split_output};
 use crate::generate::Request;
 use crate::http;
 use crate::postgres::Database;
 use crate::runner::{Check, Context, Failure, Outcome};
 use crate::service::Binary;
+use crate::tools;
 use crate::tree::Tree;
 
 pub(super) fn checks() -> Vec<Check> {
@@ -178,8 +179,8 @@ fn run_document(cx: &Context<'_>, database: Kind, path: &str, text: &str) -> Out
 /// Commands in documents, with the check that executes them; what begins with `cargo run -- ` is executed here.
 const EXECUTED: [(&str, &str); 17] = [
     ("cargo xtask try", "try/first-minute"),
-    ("cargo xtask test", "this run"),
-    ("cargo xtask test --list", "xtask/test"),
+    ("cargo xtask test", "readme/commands"),
+    ("cargo xtask test --list", "readme/commands"),
     ("cargo xtask test template/clippy", "template/clippy"),
     (
         "cargo install cargo-generate --version 0.23.14 --locked",
@@ -191,9 +192,9 @@ const EXECUTED: [(&str, &str); 17] = [
     ),
     (
         "cargo xtask generate --name my-service --dir ../my-service",
-        "xtask/generate",
+        "generate/command",
     ),
-    ("cd my-service", "xtask/generate"),
+    ("cd my-service", "generate/command"),
     ("cargo run", "try/first-minute"),
     (
         "curl \"http://127.0.0.1:8080/api/v1/users?limit=2\"",
@@ -236,15 +237,42 @@ fn commands_are_executed(cx: &Context<'_>) -> Outcome {
             }
         }
     }
+    let what = "EXECUTED in xtask/src/checks/documents.rs";
     if let Some((gone, _)) = EXECUTED
         .iter()
         .find(|(command, _)| !typed.contains(*command))
     {
+        return Err(Failure::new("a command is listed that no document names", what).at(*gone));
+    }
+    let names: Vec<String> = checks::all(cx.repo())
+        .into_iter()
+        .map(|check| check.name)
+        .collect();
+    if let Some((command, by)) = EXECUTED
+        .iter()
+        .find(|(_, by)| !names.iter().any(|name| name == by))
+    {
         return Err(Failure::new(
-            "a command is listed that no document names",
-            "EXECUTED in xtask/src/checks/documents.rs",
+            "a command is said to be executed by a check that does not exist",
+            what,
         )
-        .at(*gone));
+        .at(format!("{command}: {by}")));
+    }
+    let version = tools::CARGO_GENERATE;
+    if !typed.contains(&format!(
+        "cargo install cargo-generate --version {version} --locked"
+    )) {
+        let failure = Failure::new(
+            "the READMEs install another cargo-generate than the checks",
+            "command/cargo-generate",
+        );
+        return Err(failure.at(version));
+    }
+    let ci = std::fs::read_to_string(cx.repo().root().join(".ci/run"))?;
+    if ci.lines().next_back() != Some("exec cargo xtask test") {
+        return Err(
+            Failure::new("CI does not run the READMEs' command", ".ci/run").at("its last line"),
+        );
     }
     commands_of_the_service(cx)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::cargo::program;
 use crate::checks::check;
 use crate::generate::Request;
 use crate::names;
@@ -53,6 +54,12 @@ pub(super) fn checks() -> Vec<Check> {
             2,
             "a name that cannot work is refused, and nothing is left behind",
             names_are_refused,
+        ),
+        check(
+            "generate/command",
+            2,
+            "`cargo xtask generate` makes the same project, and refuses what it can't make",
+            command_generates,
         ),
         check(
             "generate/workspace",
@@ -279,6 +286,57 @@ fn names_are_refused(cx: &Context<'_>) -> Outcome {
         }
     }
     Ok(())
+}
+
+fn command_generates(cx: &Context<'_>) -> Outcome {
+    let name = "my-service";
+    let parent = tempfile::TempDir::with_prefix("strata-check-")?;
+    let folder = parent.path().join(name);
+    let generate = |more: &[&str]| {
+        let mut command = program(std::env::current_exe()?, parent.path());
+        command.env("CARGO_MANIFEST_DIR", cx.repo().root().join("xtask"));
+        command
+            .args(["generate", "--name", name, "--dir"])
+            .arg(&folder)
+            .args(more);
+        anyhow::Ok(command)
+    };
+    let refuses = |more: &[&str], what: &str| -> Outcome {
+        std::fs::write(&cx.log, "")?;
+        if cx.execute(&mut generate(more)?)?.success() {
+            return Err(Failure::new("what can't be made is not refused", what));
+        }
+        if !std::fs::read_to_string(&cx.log)?.contains("Accepted: ") {
+            return Err(Failure::new(
+                "a refusal does not say what is accepted",
+                what,
+            ));
+        }
+        Ok(())
+    };
+
+    refuses(
+        &["--parts", "examples,nonsense"],
+        "`cargo xtask generate` with an unknown part",
+    )?;
+    if std::fs::read_dir(parent.path())?.next().is_some() {
+        return Err(Failure::new(
+            "a refusal leaves something behind",
+            "`cargo xtask generate` with an unknown part",
+        ));
+    }
+    cx.step(&mut generate(&[])?, "`cargo xtask generate` fails")?;
+    let differences = cx
+        .generate(&Request::new(name))?
+        .differences(&Tree::read(&folder)?, |_| false);
+    if let Some(first) = differences.first() {
+        return Err(Failure::new(
+            "it makes another project than cargo-generate's library",
+            "`cargo xtask generate`",
+        )
+        .at(first.to_string()));
+    }
+    refuses(&[], "`cargo xtask generate` into an existing folder")
 }
 
 fn joins_a_workspace(cx: &Context<'_>) -> Outcome {

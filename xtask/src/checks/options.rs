@@ -1,5 +1,6 @@
 //! `options/*`: projects that are not the template in place are built, linted and tested like it.
 
+use crate::cargo::program;
 use crate::checks::generated::lock_keeps_its_versions;
 use crate::checks::{check, long_check, template};
 use crate::generate::Request;
@@ -96,9 +97,20 @@ fn release(cx: &Context<'_>) -> Outcome {
         .unwrap_or_else(|| project.join("target"))
         .join("release")
         .join(name);
-    let mut check = crate::cargo::program(binary, &project);
-    check.args(["config", "check"]).env("APP_ENV", "prod");
-    if cx.execute(&mut check)?.success() {
+    let check = |database: Option<&str>| {
+        let mut check = program(&binary, &project);
+        check
+            .args(["config", "check"])
+            .env("APP_ENV", "prod")
+            .envs(database.map(|url| ("DATABASE_URL", url)));
+        check
+    };
+    let url = "postgres://service:4f9Qz7tLw2Xc@db.example.com:5432/service";
+    cx.step(
+        &mut check(Some(url)),
+        "a complete configuration for production is refused",
+    )?;
+    if cx.execute(&mut check(None))?.success() {
         return Err(Failure::new(
             "a configuration without a database is accepted",
             "`APP_ENV=prod … config check` in a fresh project",

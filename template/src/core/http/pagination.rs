@@ -1,8 +1,8 @@
 //! Lists, as they go over the wire: `?limit=&after=&sort=` and the list's own filters, and a page of what was found.
 //!
-//! A [`PageRequest`] is read from the query as a whole, by [`ValidQuery`](crate::core::http::ValidQuery). Where a page begins
-//! stands in an opaque cursor: it names the list that it belongs to (its order and its filter), so that it can't be handed to
-//! another one, where it would silently skip rows.
+//! A [`PageRequest`](crate::core::database::keyset::PageRequest) is read from the query as a whole, by
+//! [`ValidQuery`](crate::core::http::ValidQuery). Where a page begins stands in an opaque cursor: it names the list that it
+//! belongs to (its order and its filter), so that it can't be handed to another one, where it would silently skip rows.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
