@@ -1,6 +1,6 @@
 //! What all handlers share: configuration, database, outbound client, clock, and the components that files bring along.
 //!
-//! A handler takes `app: AppState` as its first argument. Tests build one with parts of their own, see [`AppStateBuilder`].
+//! A handler takes `app: AppState` as its first argument. Tests build one with parts of their own, see [`AppStateBuilder`](crate::core::state::AppStateBuilder).
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
