@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::cargo::{cargo, program};
+use crate::context::Context;
 use crate::packages;
-use crate::runner::Context;
 
 /// The version that the README names: the newest that builds on the Rust the template needs.
 pub(crate) const CARGO_GENERATE: &str = "0.23.14";
