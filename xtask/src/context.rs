@@ -174,13 +174,14 @@ impl Context<'_> {
         writeln!(self.open_log()?, "\n$ {what}")?;
         let begun = Instant::now();
         let mut said = begun;
+        let short: String = what.chars().take(50).collect();
         command.stdin(Stdio::null());
         Child::spawn(command)?.wait(self.deadline, || {
             if said.elapsed() >= STILL_THERE {
                 said = Instant::now();
                 let last = last_line(&self.log).unwrap_or_default();
                 say(&format!(
-                    "        {}, {what}: {last}",
+                    "        {}, {short}: {last}",
                     duration(begun.elapsed())
                 ));
             }
