@@ -19,7 +19,7 @@ use crate::services::orders;
 
 register_routes! { public: Routes::new()
 .add(routes!(list_orders, create_order))
-.add(routes!(get_order, patch_order, delete_order)) }
+.add(routes!(get_order, replace_order, patch_order, delete_order)) }
 
 impl Representation for OrderOut {
     fn id(&self) -> String {
@@ -71,6 +71,22 @@ async fn create_order(
 #[instrument(skip_all, fields(order.id = %path.id))]
 async fn get_order(app: AppState, path: ValidPath<OrderPath>) -> Result<Tagged<OrderOut>> {
     let order = orders::get_order(&app, path.id).await?;
+    Ok(Tagged::from(order))
+}
+
+/// Replace an order
+///
+/// Its user and all its lines, as if it were placed now; only while it is pending. With `If-Match`, only if nobody has changed the
+/// order since.
+#[utoipa::path(put, path = "/{id}", params(OrderPath, IfMatch), request_body = OrderIn, responses((status = OK, body = OrderOut), (status = CONFLICT)))]
+#[instrument(skip_all, fields(order.id = %path.id, user.id = %order.user_id))]
+async fn replace_order(
+    app: AppState,
+    path: ValidPath<OrderPath>,
+    if_match: IfMatch,
+    ValidJson(order): ValidJson<OrderIn>,
+) -> Result<Tagged<OrderOut>> {
+    let order = orders::replace_order(&app, path.id, order, if_match.versions()).await?;
     Ok(Tagged::from(order))
 }
 

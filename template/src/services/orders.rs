@@ -10,7 +10,7 @@ use crate::core::http::{AppError, FieldError, Result};
 use crate::core::state::AppState;
 use crate::models::order_lines;
 use crate::models::orders::{
-    Entity, Model, OrderDetails, OrderIn, OrderLineIn, OrderPatch, OrderUser,
+    Entity, Model, OrderDetails, OrderIn, OrderLineIn, OrderPatch, OrderStatus, OrderUser,
 };
 use crate::models::products;
 use crate::repositories::base::BaseRepository;
@@ -69,6 +69,41 @@ pub async fn place_order(app: &AppState, order: OrderIn) -> Result<OrderDetails>
             let lines = rows(order.lines, placed.id, &products);
             orders.add_lines(lines).await?;
             Ok(orders.with_lines_of(placed).await?)
+        })
+        .await
+}
+
+/// Replaces the user and all lines of an order that is still pending, with what the products are called and cost now.
+///
+/// # Errors
+///
+/// 404 if there is no such order, 412 if it has none of the expected versions, 409 if it is not pending any more or the user is not
+/// active, 422 if the user or a product doesn't exist.
+pub async fn replace_order(
+    app: &AppState,
+    id: Uuid,
+    order: OrderIn,
+    expected: Option<&[i64]>,
+) -> Result<OrderDetails> {
+    let now = app.clock.now();
+    app.database
+        .transaction(async |tx| {
+            let orders = OrderRepository::new(tx);
+            // locked: or else it might be paid between the look at its status and the change
+            let current = orders.get_for_update(id, expected).await?;
+            if current.status != OrderStatus::Pending {
+                return Err(AppError::conflict(
+                    "The order is not pending any more, and can't be replaced.",
+                ));
+            }
+            let user = who_may_order(tx, order.user_id).await?;
+            let products = products_of(tx, &order.lines).await?;
+
+            let replaced = Model::replaced(user, now);
+            let replaced = orders.update(id, replaced, None).await?;
+            orders.remove_lines(id).await?;
+            orders.add_lines(rows(order.lines, id, &products)).await?;
+            Ok(orders.with_lines_of(replaced).await?)
         })
         .await
 }
