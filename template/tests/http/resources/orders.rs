@@ -131,6 +131,20 @@ async fn create_order_keeps_the_order_with_its_lines_at_the_prices_of_the_moment
 }
 
 #[tokio::test]
+async fn a_list_is_no_line_of_an_order() {
+    let shop = Shop::open().await;
+    let mut order = shop.order();
+    order["lines"][1] = json!([shop.products[1], 4]);
+    let refused = shop.app.post("/api/v1/orders").json(&order).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        refused.problem()["errors"],
+        json!([{ "pointer": "#/lines/1", "detail": "must be an object, was a list" }])
+    );
+    assert_eq!(shop.kept().await, (0, 0));
+}
+
+#[tokio::test]
 async fn create_order_names_every_product_that_is_not_there_and_keeps_nothing() {
     let shop = Shop::open().await;
     let mut order = shop.order();
