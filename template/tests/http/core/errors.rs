@@ -2,6 +2,7 @@
 
 use app::core::config::AppEnv;
 use app::core::http::{ProblemCode, Surface};
+use app::core::telemetry::panics::{Panic, catch};
 use axum::http::{Method, StatusCode};
 use sea_orm::TransactionTrait;
 
@@ -43,10 +44,12 @@ async fn an_error_answer_to_head_has_no_body() {
 async fn a_panic_is_caught_and_logged_once_with_the_request() {
     let logs = Logs::capture();
     let app = TestApp::without_database();
+    let panics = Logs::panics();
     let response = app
         .post("/toys/broken")
         .header("x-request-id", "panic-1")
         .await;
+    drop(panics);
     assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
     insta::assert_json_snapshot!(response.problem(), @r#"
     {
@@ -55,14 +58,46 @@ async fn a_panic_is_caught_and_logged_once_with_the_request() {
     }
     "#);
 
-    let lines = logs.of_requests();
+    let lines = logs.errors();
     assert_eq!(lines.len(), 1, "{lines:#?}");
-    assert_eq!(lines[0]["level"], "ERROR");
+    assert_eq!(lines[0]["fields"]["message"], "POST /toys/broken 500");
     assert_eq!(lines[0]["fields"]["error"], "panic: the toy is broken");
+    let location = lines[0]["fields"]["location"].as_str().unwrap();
+    assert!(location.contains("core/toys.rs:"), "{location}");
     assert_eq!(lines[0]["span"]["request_id"], "panic-1");
 
     let response = app.get("/toys").await;
     assert_eq!(response.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_panic_that_is_no_request_s_is_logged_with_its_place() {
+    let logs = Logs::capture();
+    let panics = Logs::panics();
+    let task = tokio::spawn(async { panic!("nobody asked") });
+    assert!(task.await.is_err());
+    drop(panics);
+    let lines = logs.errors();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert_eq!(lines[0]["fields"]["message"], "panicked: nobody asked");
+    let location = lines[0]["fields"]["location"].as_str().unwrap();
+    assert!(location.contains("core/errors.rs:"), "{location}");
+}
+
+#[test]
+fn a_panic_that_somebody_else_caught_is_not_lost_when_another_follows() {
+    let logs = Logs::capture();
+    let panics = Logs::panics();
+    let second = catch(|| {
+        let _ = std::panic::catch_unwind(|| panic!("the first"));
+        panic!("the second");
+    });
+    drop(panics);
+    let second: Panic = second.err().unwrap();
+    assert_eq!(second.to_string(), "panic: the second");
+    let lines = logs.errors();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert_eq!(lines[0]["fields"]["message"], "panicked: the first");
 }
 
 #[tokio::test]

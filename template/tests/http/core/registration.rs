@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use crate::support::TestApp;
 
 /// Get it
-#[utoipa::path(get, path = "/{id}", params(("id" = String, Path)), responses((status = NO_CONTENT)))]
+#[utoipa::path(get, path = "/{id}", params(("id" = String, Path)), responses((status = NO_CONTENT), (status = FORBIDDEN)))]
 async fn get_it() -> NoContent {
     NoContent
 }

@@ -1,6 +1,7 @@
 //! Where a request enters and its answer leaves: what every one of them has, whatever answered it.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -15,6 +16,7 @@ use tracing::{Instrument, debug, error, error_span, info};
 use crate::core::http::error::Failure;
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
+use crate::core::telemetry::panics::Panic;
 
 /// The header with the request's id, inbound, in the answer, and in requests to other services.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -138,9 +140,19 @@ impl Line<'_> {
             Some(failure) if self.status.is_server_error() => {
                 let cause = failure.causes();
                 let cause = cause.as_deref();
-                line!(error, code = failure.error().code().as_str(), error = cause,);
+                // A panic has no other line: it says where it was in this one.
+                let panic = failure.error().source();
+                let panic = panic.and_then(|source| source.downcast_ref::<Panic>());
+                line!(
+                    error,
+                    code = failure.error().code().as_str(),
+                    error = cause,
+                    location = panic.and_then(Panic::location),
+                    backtrace = panic.and_then(Panic::backtrace),
+                );
             }
             Some(failure) => line!(info, code = failure.error().code().as_str(),),
+            None if self.status.is_server_error() => line!(error,),
             None if traffic == Traffic::Probes => line!(debug,),
             None => line!(info,),
         }

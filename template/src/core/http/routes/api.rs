@@ -65,7 +65,8 @@ impl Api {
     }
 
     /// The document with what this surface serves; elsewhere a client would only meet 404.
-    pub(in crate::core::http) fn document_for(&self, surface: Surface) -> Document {
+    #[must_use]
+    pub fn document_for(&self, surface: Surface) -> Document {
         match surface {
             Surface::All => self.document.clone(),
             Surface::Public | Surface::Management => self.document.only(|path| {
