@@ -136,9 +136,10 @@ impl Line<'_> {
         }
         match self.failure {
             Some(failure) if self.status.is_server_error() => {
+                let code = failure.error().code().as_str();
                 let cause = failure.causes();
                 let cause = cause.as_deref();
-                line!(error, code = failure.error().code().as_str(), error = cause,);
+                line!(error, code, detail = failure.detail(), error = cause,);
             }
             Some(failure) => line!(info, code = failure.error().code().as_str(),),
             None if traffic == Traffic::Probes => line!(debug,),
