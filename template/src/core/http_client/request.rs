@@ -42,6 +42,7 @@ impl OutboundRequest {
 
     /// Lets the whole take at most this long, if that is less than the client's limit.
     pub fn timeout(self, limit: Duration) -> Self {
+        let limit = limit.min(self.client.limit);
         self.map(|request| request.timeout(limit))
     }
 

@@ -136,6 +136,16 @@ async fn an_answer_that_takes_too_long_is_a_timeout() {
 }
 
 #[tokio::test]
+async fn a_request_can_not_take_longer_than_the_client_allows() {
+    let server = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(3))).await;
+    let request = client([("HTTP_CLIENT_REQUEST_TIMEOUT_SECS", "1")])
+        .get(server.uri())
+        .timeout(Duration::from_hours(1));
+    let error = request.send().await.unwrap_err();
+    assert!(matches!(error, HttpClientError::Timeout(_)), "{error:?}");
+}
+
+#[tokio::test]
 async fn no_free_place_in_time_is_unavailable() {
     let server = server(ResponseTemplate::new(200)).await;
     let settings = [
