@@ -1,7 +1,7 @@
 //! The pooled client for requests to other services, shared by all of them: `app.http_client`.
 //!
-//! Each phase has its limit: waiting for one of `HTTP_CLIENT_MAX_CONNECTIONS` places, connecting, reading on, and the whole. The id of
-//! the request that is being answered goes along.
+//! Each phase has its limit: waiting for one of `HTTP_CLIENT_MAX_CONNECTIONS` places, connecting, reading on, and the whole; so has
+//! the size of an answer. The id of the request that is being answered goes along.
 //!
 //! ```
 //! use app::core::http::Result;
