@@ -15,6 +15,17 @@ struct Birthday(DateTime<Utc>);
 
 app::register_component!(Birthday: |shared: &Shared| Ok::<_, Infallible>(Birthday(shared.clock.now())));
 
+mod other {
+    use std::convert::Infallible;
+
+    use app::core::state::Shared;
+
+    /// Another type of the same name.
+    pub(super) struct Birthday(pub(super) &'static str);
+
+    app::register_component!(Birthday: |_: &Shared| Ok::<_, Infallible>(Birthday("in May")));
+}
+
 struct Unregistered;
 
 fn noon() -> DateTime<Utc> {
@@ -27,6 +38,14 @@ fn a_registered_component_is_made_from_what_is_shared() {
     let app = app.build().unwrap();
     assert_eq!(app.component::<Birthday>().0, noon());
     assert_eq!(app.clock.now(), noon());
+}
+
+#[test]
+fn two_components_may_have_one_name_in_different_modules() {
+    let app = AppState::builder(nowhere(AppEnv::Local, [])).clock(Clock::fixed(noon()));
+    let app = app.build().unwrap();
+    assert_eq!(app.component::<Birthday>().0, noon());
+    assert_eq!(app.component::<other::Birthday>().0, "in May");
 }
 
 #[test]

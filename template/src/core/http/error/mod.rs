@@ -7,7 +7,7 @@
 //!
 //! Whatever the layer, the client gets a [`Problem`] (RFC 9457): handler, extractor, unknown path, timeout, panic. The middleware
 //! writes its body, since only there the request's id is known, and logs it once, in the line of the request. What is meant for the client stands in
-//! `detail` and `errors`; a cause (`source`) stays in the log, except in `local` and `dev`.
+//! `detail` and `errors`; a cause (`source`) and the `detail` of a 5xx stay in the log, except in `local` and `dev`.
 
 mod code;
 mod from;
@@ -133,7 +133,7 @@ impl AppError {
         Self::new(ProblemCode::Timeout).with_detail(detail)
     }
 
-    /// Tells the client more. Whatever the status: what stands here leaves the process.
+    /// Tells the client more. With a 4xx it leaves the process everywhere; with a 5xx in `local` and `dev` only.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
