@@ -11,6 +11,7 @@ use crate::checks::place::{Kind, on_both_databases, place_to_run};
 use crate::context::Context;
 use crate::document::{examples, missing_line, script, split_output};
 use crate::http;
+use crate::packages;
 use crate::tree::Tree;
 
 pub(super) fn checks() -> Vec<Check> {
@@ -63,6 +64,12 @@ pub(super) fn needs_a_service(text: &str) -> bool {
 }
 
 fn examples_work(cx: &Context<'_>) -> Outcome {
+    let by_hand = "The documents' examples need curl (Debian, Ubuntu: `apt-get install curl`).";
+    if packages::find_program("curl").is_none() {
+        packages::install(&["curl"], by_hand, |command| {
+            Ok(cx.execute(command)?.success())
+        })?;
+    }
     let documents = documents(cx)?;
     on_both_databases(|database| {
         for (path, text) in documents.iter().filter(|(_, text)| needs_a_service(text)) {
