@@ -98,9 +98,10 @@ async fn the_place_of_a_connection_cut_off_stays_taken_until_the_server_has_look
             () = started => {}
         }
         let cut_off = Instant::now();
-        assert_eq!(pool.status().in_use(), 1, "its place is taken");
-        assert_eq!(count(&pool).await, 0);
-        // Not how fast it is, which depends on the machine: it must not be faster.
+        while pool.status().in_use() > 0 {
+            tokio::task::yield_now().await;
+        }
+        // A busy machine can only make it longer.
         assert!(
             cut_off.elapsed() > interval,
             "its place was given away before the server could know"
