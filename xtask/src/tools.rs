@@ -62,6 +62,33 @@ pub(crate) fn cargo_generate(cx: &Context<'_>) -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// What `just dev` watches files with.
+pub(crate) fn watchexec(cx: &Context<'_>) -> Result<PathBuf> {
+    const VERSION: &str = "2.8.0";
+    let root = cx.shared.cache.tools().join(format!("watchexec-{VERSION}"));
+    let binary = root.join("bin/watchexec");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    std::fs::create_dir_all(&root)?;
+    let arguments = [
+        "install",
+        "watchexec-cli",
+        "--version",
+        VERSION,
+        "--locked",
+        "--debug",
+        "--root",
+    ];
+    if !cx.execute(cargo(&root, arguments).arg(&root))?.success() {
+        bail!(
+            "watchexec {VERSION} could not be installed; see {}",
+            cx.log.display()
+        );
+    }
+    Ok(binary)
+}
+
 /// A program of a Python package, in an environment of its own.
 pub(crate) fn python(
     cx: &Context<'_>,

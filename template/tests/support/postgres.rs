@@ -1,6 +1,7 @@
 //! Databases of their own on the PostgreSQL server that `TEST_DATABASE_URL` names.
 
 use std::{
+    net::SocketAddr,
     sync::{
         LazyLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -105,6 +106,26 @@ impl Server {
         let (scheme, rest) = url.split_once("://").unwrap();
         let authority = rest.split('/').next().unwrap();
         format!("{scheme}://{authority}/{name}?{query}")
+    }
+}
+
+/// Where the server of this URL listens.
+pub(crate) fn address(url: &str) -> (String, u16) {
+    let server: PgConnectOptions = url.parse().unwrap();
+    (server.get_host().to_owned(), server.get_port())
+}
+
+/// The same URL, but for the address. Who we are to the server stays as it is, also if the URL leaves that to the surroundings.
+pub(crate) fn by_way_of(url: &str, address: SocketAddr) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((user, _)) => format!("{scheme}://{user}@{address}{path}"),
+        None => {
+            let server: PgConnectOptions = url.parse().unwrap();
+            let user = server.get_username();
+            format!("{scheme}://{user}@{address}{path}")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What `cargo xtask test` runs: one file per group, quick checks first.
 
 mod command;
+mod delivered;
 mod documents;
 mod generated;
 mod generating;
@@ -29,6 +30,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(options::checks(repo));
     checks.extend(documents::checks());
     checks.extend(readme::checks());
+    checks.extend(delivered::checks());
     checks.extend(openapi::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());

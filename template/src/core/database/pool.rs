@@ -10,7 +10,9 @@ use deadpool::{
     Runtime,
     managed::{self, PoolError, QueueMode, Timeouts},
 };
-use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr, TransactionOptions};
+use sea_orm::{
+    AccessMode, ConnAcquireErr, DbBackend, DbErr, IsolationLevel, RuntimeErr, TransactionOptions,
+};
 
 #[cfg(feature = "sqlite")]
 use super::sqlite::{self, Role};
@@ -189,6 +191,29 @@ impl Database {
             .begin_transaction(TransactionOptions::default())
             .await?;
         transaction.run(work).await
+    }
+
+    /// Runs `work`, which may only read, on one state of the database: what others commit meanwhile is not seen, so what
+    /// several statements read fits together.
+    ///
+    /// Nobody waits for it, and it waits for nobody: on SQLite it has one of the connections that read.
+    ///
+    /// # Errors
+    ///
+    /// What `work` returned; or, made into the same type, that no connection was to be had.
+    pub async fn snapshot<T, E>(
+        &self,
+        work: impl AsyncFnOnce(&Transaction) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<DbErr>,
+    {
+        let options = TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead),
+            access_mode: Some(AccessMode::ReadOnly),
+            ..TransactionOptions::default()
+        };
+        self.begin_transaction(options).await?.run(work).await
     }
 
     pub(super) async fn begin_transaction(
