@@ -240,7 +240,8 @@ impl Connection {
 
     /// Runs SQL text of which we don't know what it does to the session.
     pub(super) async fn unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.unknown_session |= self.depth == 0;
+        // in a transaction, too: a SET, and all that BEGIN and COMMIT in it do, outlast the transaction
+        self.unknown_session = true;
         self.simple(sql).await
     }
 
