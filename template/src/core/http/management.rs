@@ -100,7 +100,7 @@ struct CheckOut {
     duration_ms: f64,
     /// Why it failed; outside `local` and `dev` only the log says so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "no answer in 2 s")]
+    #[schema(nullable = false, example = "no answer in 700 ms")]
     failure: Option<String>,
 }
 

@@ -38,13 +38,18 @@ impl Logs {
 
     /// The lines of the module that writes the one line a request has.
     pub(crate) fn of_requests(&self) -> Vec<Value> {
+        self.of("boundary")
+    }
+
+    /// The lines of the modules with this in their path.
+    pub(crate) fn of(&self, module: &str) -> Vec<Value> {
         let written = self.written.0.lock();
         let written = written.unwrap_or_else(PoisonError::into_inner);
         let lines = written.split(|byte| *byte == b'\n');
         let lines = lines.filter(|line| !line.is_empty());
         lines
             .map(|line| serde_json::from_slice::<Value>(line).unwrap())
-            .filter(|line| line["target"].as_str().unwrap().contains("boundary"))
+            .filter(|line| line["target"].as_str().unwrap().contains(module))
             .collect()
     }
 }
