@@ -10,11 +10,13 @@ use deadpool::{
     Runtime,
     managed::{self, PoolError, QueueMode, Timeouts},
 };
+use futures::future::join_all;
 use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr, TransactionOptions};
 
 #[cfg(feature = "sqlite")]
 use super::sqlite::{self, Role};
 use super::{
+    connection::Connection,
     guard::Guard,
     keeper::{Keeper, Policy},
     manager::{Manager, Shared, Target},
@@ -138,19 +140,23 @@ impl Database {
     /// Closes the pool: from now on nobody gets a connection, idle ones are closed at once, and those in use when they come back,
     /// for which this waits a while.
     pub async fn close(&self) {
+        self.close_within(CLOSE_LIMIT).await;
+    }
+
+    /// The same, within this time: connections that are not closed by then are left to what uses them.
+    pub async fn close_within(&self, limit: Duration) {
+        let mut idle = Vec::new();
         for pool in self.pools() {
-            let idle = pool.retain(|_, _| false);
+            idle.extend(pool.retain(|_, _| false).removed);
             pool.close();
-            for connection in idle.removed {
-                connection.close().await;
-            }
         }
         let all_closed = async {
+            join_all(idle.into_iter().map(Connection::close)).await;
             while self.pools().any(|pool| pool.status().size > 0) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        if tokio::time::timeout(CLOSE_LIMIT, all_closed).await.is_err() {
+        if tokio::time::timeout(limit, all_closed).await.is_err() {
             let in_use = self.status().size;
             tracing::warn!(in_use, "the pool was closed while connections were in use");
         }
