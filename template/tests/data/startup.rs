@@ -59,6 +59,22 @@ async fn a_database_that_does_not_answer_is_given_up_after_the_limit_and_no_pass
     }
 }
 
+/// An attempt ends with the limit, not a `DATABASE_POOL_TIMEOUT_SECS` later.
+#[tokio::test]
+async fn a_database_that_hangs_is_given_up_after_the_limit() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://user@{}/name", silent.local_addr().unwrap());
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("DATABASE_POOL_TIMEOUT_SECS", "300"),
+    ];
+    let config = Config::for_tests(settings);
+    let db = Database::new(config.section::<DatabaseConfig>(), "tests").unwrap();
+    let waiting = db.wait_until_ready(Duration::from_millis(100));
+    let error = tokio::time::timeout(LONG, waiting).await.unwrap();
+    assert!(matches!(error, Err(NotReady::TimedOut { .. })), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_database_that_comes_up_late_is_waited_for() {
     let Some(db) = TestDatabase::postgres().await else {

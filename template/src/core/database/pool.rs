@@ -41,7 +41,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// documentation of the module.
 ///
 /// Whatever `SET` or `BEGIN` do to a session would be met by its next user. So settings belong into a transaction (`SET LOCAL`);
-/// raw SQL given to `execute_unprepared` outside of one costs the connection, which is closed afterwards.
+/// raw SQL given to `execute_unprepared` costs the connection, which is closed afterwards, also if that was in a transaction.
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
@@ -165,12 +165,14 @@ impl Database {
     ///
     /// ```no_run
     /// # use app::core::database::{DataError, Database};
-    /// # use sea_orm::ConnectionTrait;
+    /// # use sea_orm::{ConnectionTrait, Statement};
     /// # async fn example(database: Database) -> Result<(), DataError> {
+    /// let change = "UPDATE accounts SET balance = balance + $1 WHERE id = $2";
+    /// let change = |by, id| Statement::from_sql_and_values(database.backend(), change, [by, id]);
     /// database
     ///     .transaction(async |tx| {
-    ///         tx.execute_unprepared("UPDATE accounts SET balance = balance - 1 WHERE id = 1").await?;
-    ///         tx.execute_unprepared("UPDATE accounts SET balance = balance + 1 WHERE id = 2").await?;
+    ///         tx.execute_raw(change((-1).into(), 1.into())).await?;
+    ///         tx.execute_raw(change(1.into(), 2.into())).await?;
     ///         Ok(())
     ///     })
     ///     .await
