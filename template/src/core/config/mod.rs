@@ -185,10 +185,7 @@ impl Config {
     /// What `RUST_LOG` said, which wins over `LOG_LEVEL`.
     #[must_use]
     pub fn rust_log(&self) -> Option<&str> {
-        self.0
-            .rust_log
-            .as_deref()
-            .filter(|directives| !directives.is_empty())
+        self.0.rust_log.as_deref()
     }
 
     /// A section.
