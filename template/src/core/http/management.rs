@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{AppError, Result, Routes, register_routes, routes};
-use crate::core::config::AppEnv;
 use crate::core::health::{Health, HealthReport};
 use crate::core::state::AppState;
 
@@ -46,7 +45,7 @@ async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
 #[utoipa::path(get, path = "/health", responses((status = OK, body = HealthOut)))]
 async fn health(app: AppState) -> Result<Json<HealthOut>> {
     let report = report(&app).await;
-    let reveal_causes = matches!(app.config.env(), AppEnv::Local | AppEnv::Dev);
+    let reveal_causes = app.config.env().reveals_causes();
     let out = HealthOut::new(&report, reveal_causes);
     let failing: Vec<_> = report.failing().collect();
     if failing.is_empty() {

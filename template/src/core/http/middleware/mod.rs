@@ -22,7 +22,7 @@ use tower_http::cors::CorsLayer;
 use self::boundary::Boundary;
 pub(super) use self::cors::CorsError;
 use self::guard::Guard;
-use crate::core::config::{AppEnv, ServerConfig};
+use crate::core::config::ServerConfig;
 use crate::core::state::AppState;
 
 /// The stack for what clients call.
@@ -55,7 +55,7 @@ fn stack(
 + Sync
 + 'static {
     let server = app.config.section::<ServerConfig>();
-    let reveal_causes = matches!(app.config.env(), AppEnv::Local | AppEnv::Dev);
+    let reveal_causes = app.config.env().reveals_causes();
     let limit = Duration::from_secs(server.request_timeout_secs);
     ServiceBuilder::new()
         .layer_fn(move |inner| Boundary::new(inner, traffic, reveal_causes))
