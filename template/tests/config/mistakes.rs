@@ -4,15 +4,7 @@ use app::core::config::{AppEnv, Config};
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::files::{Files, NEEDED};
-
-#[track_caller]
-fn refused<const N: usize>(pairs: [(&str, &str); N]) -> String {
-    match Config::for_tests_in(AppEnv::Local, NEEDED.iter().copied().chain(pairs)) {
-        Ok(_) => panic!("it loads, and should be refused"),
-        Err(error) => error.to_string(),
-    }
-}
+use crate::files::{Files, refused};
 
 #[test]
 fn an_unknown_key_in_an_env_file_comes_with_the_nearest_real_one() {
@@ -240,45 +232,6 @@ fn outside_local_it_must_be_said_where_the_database_is() {
     assert_snapshot!(error, @r"
     error: DATABASE_URL is not set: nothing says where the database is
        = set DATABASE_URL (postgres://user:password@host:5432/name), or DATABASE_HOST, DATABASE_USER, DATABASE_PASSWORD and DATABASE_NAME
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-}
-
-#[test]
-fn cors_lists_are_checked() {
-    let error = Config::for_tests_in(
-        AppEnv::Prod,
-        [
-            ("DATABASE_URL", "postgres://app@db/app"),
-            ("CORS_ALLOWED_ORIGINS", "*"),
-            ("CORS_ALLOW_CREDENTIALS", "true"),
-        ],
-    )
-    .unwrap_err();
-    assert_snapshot!(error, @r"
-    error: CORS_ALLOWED_ORIGINS must list the origins: APP_ENV=prod refuses `*`
-      --> environment
-       |
-       | CORS_ALLOWED_ORIGINS=*
-       |                      ^ Origins whose pages may call this service, such as `https://app.example.com`, or `*` for all of them
-
-    error: CORS_ALLOW_CREDENTIALS must be false while CORS_ALLOWED_ORIGINS is `*`
-      --> environment
-       |
-       | CORS_ALLOW_CREDENTIALS=true
-       |                        ^^^^ Whether browsers send cookies and credentials along; default false
-       = browsers refuse credentials from any origin: list the origins
-
-    2 problems; nothing was started. `config explain` shows where each value comes from.
-    ");
-    assert_snapshot!(refused([("CORS_ALLOWED_ORIGINS", "https://a.example, b.example/")]), @r"
-    error: CORS_ALLOWED_ORIGINS must hold origins: scheme, host and port, without a path or a final slash
-      --> environment
-       |
-       | CORS_ALLOWED_ORIGINS=https://a.example, b.example/
-       |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ Origins whose pages may call this service, such as `https://app.example.com`, or `*` for all of them; default *
-       = `b.example/` is none; `https://app.example.com` is one
 
     1 problem; nothing was started. `config explain` shows where each value comes from.
     ");

@@ -76,7 +76,7 @@ impl TestApp {
     }
 
     fn of(api: &Api, state: AppState, surface: Surface, database: Option<TestDatabase>) -> Self {
-        let router = api.router(&state, surface).unwrap();
+        let router = api.router(&state, surface);
         Self {
             state,
             router,

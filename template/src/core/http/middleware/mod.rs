@@ -20,18 +20,14 @@ use tower::{Layer, Service, ServiceBuilder};
 use tower_http::cors::CorsLayer;
 
 use self::boundary::Boundary;
-pub(super) use self::cors::CorsError;
 use self::guard::Guard;
 use crate::core::config::ServerConfig;
 use crate::core::state::AppState;
 
 /// The stack for what clients call.
-pub(super) fn public(
-    router: Router<AppState>,
-    app: &AppState,
-) -> Result<Router<AppState>, CorsError> {
-    let cors = cors::layer(app.config.section())?;
-    Ok(router.layer(stack(app, boundary::Traffic::Clients, cors)))
+pub(super) fn public(router: Router<AppState>, app: &AppState) -> Router<AppState> {
+    let cors = cors::layer(app.config.section());
+    router.layer(stack(app, boundary::Traffic::Clients, cors))
 }
 
 /// The stack for what operators and probes call: never limited, and not worth a log line when all is well.
