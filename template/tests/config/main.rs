@@ -6,6 +6,7 @@ mod cors;
 mod env_files;
 mod explain;
 mod files;
+mod log;
 mod mistakes;
 mod precedence;
 mod secrets;
