@@ -12,6 +12,7 @@ mod precedence;
 mod secrets;
 mod sections;
 mod shipped;
+mod timeouts;
 
 #[path = "../support/files.rs"]
 mod project;

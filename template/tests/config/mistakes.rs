@@ -193,40 +193,6 @@ fn a_word_that_is_none_of_the_choices_lists_them() {
 }
 
 #[test]
-fn timeouts_must_nest() {
-    assert_snapshot!(refused([("DATABASE_COMMAND_TIMEOUT_SECS", "20")]), @r"
-    error: DATABASE_COMMAND_TIMEOUT_SECS must be less than SERVER_REQUEST_TIMEOUT_SECS, which is 20 (default)
-      --> environment
-       |
-       | DATABASE_COMMAND_TIMEOUT_SECS=20
-       |                               ^^ Time a statement may take before the server stops it; default 5
-       = otherwise the request ends first, and its statement runs on for nobody
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-    assert_snapshot!(refused([("SERVER_REQUEST_TIMEOUT_SECS", "26")]), @r"
-    error: SERVER_REQUEST_TIMEOUT_SECS must not exceed SERVER_SHUTDOWN_TIMEOUT_SECS, which is 25 (default)
-      --> environment
-       |
-       | SERVER_REQUEST_TIMEOUT_SECS=26
-       |                             ^^ Time a request may take before it is answered with 504; default 20
-       = otherwise a stop cuts off requests that still had time
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-    assert_snapshot!(refused([("SERVER_SHUTDOWN_TIMEOUT_SECS", "19")]), @r"
-    error: SERVER_SHUTDOWN_TIMEOUT_SECS must be at least SERVER_REQUEST_TIMEOUT_SECS, which is 20 (default)
-      --> environment
-       |
-       | SERVER_SHUTDOWN_TIMEOUT_SECS=19
-       |                              ^^ Time that running requests get to end when the server is told to stop; default 25
-       = otherwise a stop cuts off requests that still had time
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-}
-
-#[test]
 fn outside_local_it_must_be_said_where_the_database_is() {
     let error = Config::for_tests_in(AppEnv::Uat, [("", ""); 0]).unwrap_err();
     assert_snapshot!(error, @r"
