@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
 
 mod cors;
+mod database_url;
 mod env_files;
 mod explain;
 mod files;
