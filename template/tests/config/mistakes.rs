@@ -4,7 +4,7 @@ use app::core::config::{AppEnv, Config};
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::files::{Files, refused};
+use crate::files::{Files, NEEDED, refused};
 
 #[test]
 fn an_unknown_key_in_an_env_file_comes_with_the_nearest_real_one() {
@@ -226,4 +226,35 @@ fn service_links_of_kubernetes_are_explained() {
       --> environment
        = they are ignored; `enableServiceLinks: false` in the pod's spec keeps them away
     ");
+}
+
+#[test]
+fn one_port_can_not_serve_both() {
+    assert_snapshot!(refused([("SERVER_MANAGEMENT_PORT", "8080")]), @r"
+    error: SERVER_MANAGEMENT_PORT must not be SERVER_PORT, which is 8080, too
+      --> environment
+       |
+       | SERVER_MANAGEMENT_PORT=8080
+       |                        ^^^^ Port of the management routes (health, version), which are not for clients
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+    let error = Config::for_tests_in(
+        AppEnv::Prod,
+        [
+            ("DATABASE_URL", "postgres://app@db/app"),
+            ("SERVER_PORT", "9090"),
+        ],
+    );
+    assert_snapshot!(error.unwrap_err(), @r"
+    error: SERVER_PORT must not be SERVER_MANAGEMENT_PORT, which is 9090, too
+      --> environment
+       |
+       | SERVER_PORT=9090
+       |             ^^^^ Port the server listens on; default 8080
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+    let free = [("SERVER_PORT", "0"), ("SERVER_MANAGEMENT_PORT", "0")];
+    let _ = Config::for_tests(NEEDED.iter().copied().chain(free));
 }
