@@ -61,3 +61,16 @@ fn a_port_in_use_names_the_key_and_the_port() {
     let error = program.error(&[]).replace(&port, "<port>");
     insta::assert_snapshot!(error, @"error: port <port> is in use already: stop what listens there, or set SERVER_PORT to another port");
 }
+
+#[cfg(all(feature = "sqlite", feature = "http-client"))]
+#[test]
+fn what_refuses_to_start_does_so_before_the_database_is_touched() {
+    let program = Program::on_free_port();
+    let file = program.dir().join("ca.pem");
+    let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    std::fs::write(&file, broken).unwrap();
+    let program = program.with("HTTP_CLIENT_CA_CERT", file);
+    let error = program.error(&["serve"]);
+    assert!(error.contains("HTTP_CLIENT_CA_CERT"), "{error}");
+    assert!(!program.dir().join("app.db").exists(), "{error}");
+}

@@ -83,8 +83,8 @@ impl Database {
 
     fn open(settings: Settings) -> Result<Self, DbErr> {
         let shared = Arc::new(Shared::new(
-            settings.command_timeout,
-            settings.slow_statement,
+            Some(settings.command_timeout),
+            Some(settings.slow_statement),
         ));
         let pool = |target, max_size| build(&settings, &shared, target, max_size);
         let inner = match &settings.url {

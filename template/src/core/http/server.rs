@@ -13,7 +13,6 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::docs;
-use super::middleware::CorsError;
 use super::routes::{Api, RoutesError};
 use super::surface::Surface;
 use crate::core::config::{DocsConfig, ServerConfig};
@@ -43,9 +42,6 @@ pub enum ServeError {
     /// The registered routes contradict each other.
     #[error(transparent)]
     Routes(#[from] RoutesError),
-    /// A setting of the middleware can't be used.
-    #[error(transparent)]
-    Cors(#[from] CorsError),
     /// The system refuses to tell us when to stop.
     #[error("can't listen for signals")]
     Signals(#[source] io::Error),
@@ -86,11 +82,11 @@ impl Server {
             Some(_) => Surface::Public,
             None => Surface::All,
         };
-        let public = api.router(&app, surface)?;
+        let public = api.router(&app, surface);
         let public = Port::bind("SERVER_PORT", config.host, config.port, public).await?;
         let management = match config.management_port {
             Some(port) => {
-                let router = api.router(&app, Surface::Management)?;
+                let router = api.router(&app, Surface::Management);
                 Some(Port::bind("SERVER_MANAGEMENT_PORT", config.host, port, router).await?)
             }
             None => None,
