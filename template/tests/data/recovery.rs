@@ -97,33 +97,33 @@ async fn the_minimum_comes_back_by_itself_after_the_server_ended_it() {
     .await;
 }
 
-/// The keeper wants a second connection, which never comes: the first one is there for requests meanwhile.
+/// The keeper wants a third connection, which never comes: the other two are there for requests meanwhile.
 #[tokio::test]
 async fn a_connection_that_hangs_while_it_is_opened_ahead_keeps_nobody_from_a_good_one() {
     let Some(db) = TestDatabase::postgres().await else {
         return;
     };
-    let (url, mut asked) = behind_a_door_for_one(&db).await;
+    let (url, mut asked) = behind_a_door_for_two(&db).await;
     let pool = db.pool([
         ("URL", &url),
-        ("POOL_MIN_SIZE", "2"),
-        ("POOL_MAX_SIZE", "2"),
-        ("POOL_TIMEOUT_SECS", "300"),
+        ("POOL_MIN_SIZE", "3"),
+        ("POOL_MAX_SIZE", "3"),
+        ("POOL_TIMEOUT_SECS", "19"),
     ]);
     pool.ping().await.unwrap();
-    for _ in 0..2 {
+    for _ in 0..3 {
         asked.recv().await.unwrap();
     }
     let used = tokio::time::timeout(Duration::from_secs(30), count(&pool)).await;
     assert_eq!(
         used,
         Ok(0),
-        "it was held for as long as the other was opened"
+        "they were held for as long as another was opened"
     );
 }
 
-/// A URL by which one client reaches the server of this database, and others nobody. All are announced.
-async fn behind_a_door_for_one(db: &TestDatabase) -> (String, UnboundedReceiver<()>) {
+/// A URL by which two clients reach the server of this database, and others nobody. All are announced.
+async fn behind_a_door_for_two(db: &TestDatabase) -> (String, UnboundedReceiver<()>) {
     let settings = db.settings();
     let (_, url) = settings
         .iter()
@@ -139,11 +139,13 @@ async fn behind_a_door_for_one(db: &TestDatabase) -> (String, UnboundedReceiver<
     );
     let (announce, asked) = unbounded_channel();
     tokio::spawn(async move {
-        let (mut first, _) = listener.accept().await.unwrap();
-        announce.send(()).unwrap();
-        let address = (server.get_host(), server.get_port());
-        let mut target = TcpStream::connect(address).await.unwrap();
-        tokio::spawn(async move { copy_bidirectional(&mut first, &mut target).await });
+        for _ in 0..2 {
+            let (mut client, _) = listener.accept().await.unwrap();
+            announce.send(()).unwrap();
+            let address = (server.get_host(), server.get_port());
+            let mut target = TcpStream::connect(address).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut target).await });
+        }
         let mut silent = Vec::new();
         while let Ok((client, _)) = listener.accept().await {
             silent.push(client);
