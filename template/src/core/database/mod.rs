@@ -6,7 +6,7 @@
 //!
 //! | to find out | read |
 //! |---|---|
-//! | what the service uses: [`Database`] | `pool.rs` |
+//! | what the service uses: [`Database`](crate::core::database::Database) | `pool.rs` |
 //! | how a statement runs, and when a connection is unfit for reuse | `connection.rs`, `statement.rs` |
 //! | what becomes of a connection that is given back | `guard.rs` |
 //! | transactions and savepoints | `transaction.rs` |
@@ -14,7 +14,7 @@
 //! | the conversion to SeaORM's traits | `executor.rs` |
 //! | how connections are opened, and kept warm | `postgres.rs`, `sqlite/`, `manager.rs`, `keeper.rs` |
 //! | what of the configuration reaches the pool | `settings.rs` |
-//! | what a repository fails with: [`DataError`] | `error.rs` |
+//! | what a repository fails with: [`DataError`](crate::core::database::DataError) | `error.rs` |
 //! | waiting for the server when the service starts | `wait.rs` |
 //! | the schema's history | `migrator/` |
 //! | pages of lists | `keyset.rs` |

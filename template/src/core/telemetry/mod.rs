@@ -4,7 +4,7 @@
 
 mod filter;
 mod json;
-mod panics;
+pub mod panics;
 
 use std::io::{self, IsTerminal};
 
@@ -27,7 +27,7 @@ pub enum Output {
     Stderr,
 }
 
-/// Starts the log as the `LOG_` section says, and from now on logs panics.
+/// Starts the log as the `LOG_` section says, and from now on logs [`panics`].
 ///
 /// Warnings that came up while the configuration was read are its first lines.
 ///

@@ -1,11 +1,15 @@
 //! The service on real ports.
 
+use std::io::ErrorKind;
+use std::time::Duration;
+
 use app::core::config::AppEnv;
 use app::core::http::server::{ServeError, Server};
 use app::core::state::AppState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::support::nowhere;
 
@@ -102,8 +106,16 @@ async fn a_second_signal_cuts_requests_off() {
             .starts_with("HTTP/1.1 200 OK")
     );
     stop.send(()).unwrap();
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!running.is_finished());
     stop.send(()).unwrap();
-    running.await.unwrap();
+    // Less than the request's own limit, which would end it as well.
+    let ended = timeout(Duration::from_secs(10), running).await;
+    ended.unwrap().unwrap();
+    let answered = slow.try_read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(answered, Err(ErrorKind::WouldBlock));
 }
 
 #[tokio::test]

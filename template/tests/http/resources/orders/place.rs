@@ -156,3 +156,17 @@ async fn create_order_rejects_what_is_no_order(
         json!([{ "pointer": pointer, "detail": detail }])
     );
 }
+
+#[tokio::test]
+async fn a_list_is_no_line_of_an_order() {
+    let shop = Shop::open().await;
+    let mut order = shop.order();
+    order["lines"][1] = json!([shop.products[1], 4]);
+    let refused = shop.app.post("/api/v1/orders").json(&order).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        refused.problem()["errors"],
+        json!([{ "pointer": "#/lines/1", "detail": "must be an object, was a list" }])
+    );
+    assert_eq!(shop.kept().await, (0, 0));
+}

@@ -89,3 +89,21 @@ async fn create_user_rejects_what_is_no_user(
         json!([{ "pointer": pointer, "detail": detail }])
     );
 }
+
+#[tokio::test]
+async fn a_list_is_no_user_and_no_change_of_one() {
+    let app = app().await;
+    let list = json!(["Ada", "ada@array.org", 36, true]);
+    let refused = app.post("/api/v1/users").json(&list).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let errors = json!([{ "pointer": "#", "detail": "must be an object, was a list" }]);
+    assert_eq!(refused.problem()["errors"], errors);
+
+    let user = create(&app, &ada()).await;
+    for list in [json!([]), json!(["Bob"]), list] {
+        let refused = app.patch(&path(&user)).json(&list).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{list}");
+        assert_eq!(refused.problem()["errors"], errors);
+    }
+    assert_eq!(app.get(&path(&user)).await.json(), user);
+}
