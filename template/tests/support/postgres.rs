@@ -124,14 +124,11 @@ pub(crate) fn address(url: &str) -> (String, u16) {
 pub(crate) fn by_way_of(url: &str, address: SocketAddr) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    match authority.rsplit_once('@') {
-        Some((user, _)) => format!("{scheme}://{user}@{address}{path}"),
-        None => {
-            let server: PgConnectOptions = url.parse().unwrap();
-            let user = server.get_username();
-            format!("{scheme}://{user}@{address}{path}")
-        }
-    }
+    let server: PgConnectOptions = url.parse().unwrap();
+    let user = authority
+        .rsplit_once('@')
+        .map_or_else(|| server.get_username(), |(user, _)| user);
+    format!("{scheme}://{user}@{address}{path}")
 }
 
 /// A database that is dropped with this.
