@@ -124,10 +124,11 @@ pub(crate) fn address(url: &str) -> (String, u16) {
 pub(crate) fn by_way_of(url: &str, address: SocketAddr) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let server: PgConnectOptions = url.parse().unwrap();
-    let user = authority
-        .rsplit_once('@')
-        .map_or_else(|| server.get_username(), |(user, _)| user);
+    let user = authority.rsplit_once('@').map(|(user, _)| user.to_owned());
+    let user = user.unwrap_or_else(|| {
+        let server: PgConnectOptions = url.parse().unwrap();
+        server.get_username().to_owned()
+    });
     format!("{scheme}://{user}@{address}{path}")
 }
 
