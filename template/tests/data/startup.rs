@@ -73,7 +73,10 @@ async fn a_database_that_hangs_is_given_up_after_the_limit() {
     let waiting = db.wait_until_ready(Duration::from_millis(100));
     // less than the pool's timeout, which the attempt would take by itself
     let error = tokio::time::timeout(Duration::from_secs(15), waiting).await;
-    assert!(matches!(error, Ok(Err(NotReady::TimedOut { .. }))), "{error:?}");
+    assert!(
+        matches!(error, Ok(Err(NotReady::TimedOut { .. }))),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
