@@ -6,9 +6,11 @@
 
 mod cache;
 mod cargo;
+mod check;
 mod checks;
 mod cli;
 mod commands;
+mod context;
 mod document;
 mod generate;
 mod http;

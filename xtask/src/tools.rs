@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::cargo::{cargo, program};
+use crate::context::Context;
 use crate::packages;
-use crate::runner::Context;
 
 /// The version that the README names: the newest that builds on the Rust the template needs.
 pub(crate) const CARGO_GENERATE: &str = "0.23.14";
@@ -56,6 +56,33 @@ pub(crate) fn cargo_generate(cx: &Context<'_>) -> Result<PathBuf> {
     if !cx.execute(install.arg(&root).args(vendored))?.success() {
         bail!(
             "cargo-generate {CARGO_GENERATE} could not be installed; see {}",
+            cx.log.display()
+        );
+    }
+    Ok(binary)
+}
+
+/// What `just dev` watches files with.
+pub(crate) fn watchexec(cx: &Context<'_>) -> Result<PathBuf> {
+    const VERSION: &str = "2.8.0";
+    let root = cx.shared.cache.tools().join(format!("watchexec-{VERSION}"));
+    let binary = root.join("bin/watchexec");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    std::fs::create_dir_all(&root)?;
+    let arguments = [
+        "install",
+        "watchexec-cli",
+        "--version",
+        VERSION,
+        "--locked",
+        "--debug",
+        "--root",
+    ];
+    if !cx.execute(cargo(&root, arguments).arg(&root))?.success() {
+        bail!(
+            "watchexec {VERSION} could not be installed; see {}",
             cx.log.display()
         );
     }

@@ -5,7 +5,7 @@ use clap::Subcommand;
 
 use super::{Bootstrap, database, output::print_line};
 use crate::core::{
-    config::{AppEnv, Config},
+    config::Config,
     database::migrator::{Migrator, SchemaStatus},
     telemetry::Output,
 };
@@ -34,7 +34,7 @@ impl MigrateCommand {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let bootstrap = Bootstrap::new(Output::Stderr)?;
         let env = bootstrap.config().env();
-        if matches!(self, Self::Fresh) && env != AppEnv::Local {
+        if matches!(self, Self::Fresh) && !env.may_drop_schema() {
             bail!(
                 "`migrate fresh` drops every table, which is refused outside local (APP_ENV={env})"
             );

@@ -93,7 +93,10 @@ pub fn entries<E: Entry>() -> Result<Vec<&'static E>, RegistryError> {
     sorted(inventory::iter::<E>.into_iter().collect())
 }
 
-fn sorted<E: Entry>(mut entries: Vec<&'static E>) -> Result<Vec<&'static E>, RegistryError> {
+/// These entries, sorted and checked.
+pub(super) fn sorted<E: Entry>(
+    mut entries: Vec<&'static E>,
+) -> Result<Vec<&'static E>, RegistryError> {
     entries.sort_by_cached_key(|entry| (entry.key(), entry.origin().file));
     for pair in entries.windows(2) {
         if pair[0].key() == pair[1].key() {

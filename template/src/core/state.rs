@@ -55,7 +55,7 @@ impl AppState {
             #[cfg(feature = "http-client")]
             http_client: None,
             clock: Clock::system(),
-            components: HashMap::new(),
+            replaced: HashMap::new(),
         }
     }
 
@@ -105,7 +105,7 @@ pub struct AppStateBuilder {
     #[cfg(feature = "http-client")]
     http_client: Option<HttpClient>,
     clock: Clock,
-    components: Components,
+    replaced: Components,
 }
 
 impl AppStateBuilder {
@@ -130,8 +130,7 @@ impl AppStateBuilder {
 
     /// Uses this component instead of making the registered one.
     pub fn component<T: Send + Sync + 'static>(mut self, component: T) -> Self {
-        self.components
-            .insert(TypeId::of::<T>(), Box::new(component));
+        self.replaced.insert(TypeId::of::<T>(), Box::new(component));
         self
     }
 
@@ -162,19 +161,22 @@ impl AppStateBuilder {
             clock: self.clock,
         };
 
-        let mut components = self.components;
+        let mut replaced = self.replaced;
+        let mut components = HashMap::new();
         for component in registry::entries::<Component>()? {
             let type_id = (component.type_id)();
-            if components.contains_key(&type_id) {
-                continue;
-            }
-            let made = (component.make)(&shared).map_err(|source| StateError::Component {
-                name: component.name,
-                file: component.origin.file,
-                source,
-            })?;
+            let made = match replaced.remove(&type_id) {
+                Some(other) => other,
+                None => (component.make)(&shared).map_err(|source| StateError::Component {
+                    name: (component.name)(),
+                    file: component.origin.file,
+                    source,
+                })?,
+            };
             components.insert(type_id, made);
         }
+        // What no file registers is there as well, for tests that bring their own.
+        components.extend(replaced);
         Ok(AppState(Arc::new(Inner { shared, components })))
     }
 }
@@ -192,7 +194,7 @@ pub enum StateError {
     /// A component could not be made.
     #[error("the component {name} can't be set up ({file})")]
     Component {
-        /// Its type.
+        /// Its type, with the path of its module.
         name: &'static str,
         /// Who registered it.
         file: &'static str,
@@ -206,7 +208,7 @@ pub enum StateError {
 
 /// A registered component; made by [`register_component!`](crate::register_component).
 pub struct Component {
-    name: &'static str,
+    name: fn() -> &'static str,
     type_id: fn() -> TypeId,
     make: fn(&Shared) -> Result<Box<dyn Any + Send + Sync>, BoxError>,
     origin: Origin,
@@ -216,12 +218,11 @@ impl Component {
     #[doc(hidden)]
     #[must_use]
     pub const fn new<T: Send + Sync + 'static>(
-        name: &'static str,
         make: fn(&Shared) -> Result<Box<dyn Any + Send + Sync>, BoxError>,
         origin: Origin,
     ) -> Self {
         Self {
-            name,
+            name: type_name::<T>,
             type_id: TypeId::of::<T>,
             make,
             origin,
@@ -234,8 +235,10 @@ inventory::collect!(Component);
 impl Entry for Component {
     const KIND: &'static str = "component";
 
+    /// The type with the path of its module, however `register_component!` spells it: two types may have one short name, and one type
+    /// may be called by several.
     fn key(&self) -> String {
-        self.name.to_owned()
+        (self.name)().to_owned()
     }
 
     fn origin(&self) -> Origin {
@@ -263,7 +266,6 @@ macro_rules! register_component {
     ($component:ty: $make:expr $(,)?) => {
         $crate::core::registry::inventory::submit! {
             $crate::core::state::Component::new::<$component>(
-                ::std::stringify!($component),
                 |shared| {
                     let component: $component = $make(shared)?;
                     Ok(::std::boxed::Box::new(component))
@@ -272,4 +274,44 @@ macro_rules! register_component {
             )
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Stamp;
+
+    type Seal = Stamp;
+
+    mod other {
+        pub(super) struct Stamp;
+    }
+
+    const fn in_file<T: Send + Sync + 'static>(file: &'static str) -> Component {
+        let module = "app";
+        Component::new::<T>(|_| Ok(Box::new(Stamp)), Origin { module, file })
+    }
+
+    static STAMP: Component = in_file::<Stamp>("src/a.rs");
+    static SEAL: Component = in_file::<Seal>("src/b.rs");
+    static OTHER_STAMP: Component = in_file::<other::Stamp>("src/c.rs");
+
+    #[test]
+    fn a_type_registered_twice_names_both_files_however_it_is_spelled() {
+        let error = registry::sorted(vec![&STAMP, &SEAL]).err().unwrap();
+        let key = "app::core::state::tests::Stamp";
+        assert_eq!(
+            error.to_string(),
+            format!("component `{key}` is registered twice: in src/a.rs and in src/b.rs")
+        );
+    }
+
+    #[test]
+    fn two_types_of_one_short_name_are_two_components() {
+        assert_eq!(
+            registry::sorted(vec![&STAMP, &OTHER_STAMP]).unwrap().len(),
+            2
+        );
+    }
 }

@@ -16,6 +16,7 @@ impl MigrationTrait for Migration {
             .table("orders")
             .col(uuid("id"))
             .col(uuid("user_id"))
+            .col(string_len("user_name", 100)) // as long as users.name
             .col(string_len("status", 16))
             .col(big_integer("version"))
             .col(timestamp_with_time_zone("created_at"))

@@ -1,7 +1,7 @@
 //! The table `order_lines`.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{decimal_len, integer, uuid};
+use sea_orm_migration::schema::{decimal_len, integer, string_len, uuid};
 
 crate::register_migration!(Migration);
 
@@ -17,6 +17,7 @@ impl MigrationTrait for Migration {
             .col(uuid("id"))
             .col(uuid("order_id"))
             .col(uuid("product_id"))
+            .col(string_len("product_name", 100)) // as long as products.name
             .col(integer("quantity"))
             .col(decimal_len("unit_price", 19, 4))
             .primary_key(Index::create().name("pk_order_lines").col("id"))

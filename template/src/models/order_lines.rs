@@ -16,6 +16,8 @@ pub struct Model {
     pub order_id: Uuid,
     /// What is ordered.
     pub product_id: Uuid,
+    /// What it was called when the order was placed: later changes of the product's name don't reach it.
+    pub product_name: String,
     /// How many of it, 1–10 000.
     pub quantity: i32,
     /// What one of them cost when the order was placed: later changes of the product's price don't reach it.

@@ -22,6 +22,8 @@ pub struct Model {
     pub id: Uuid,
     /// Who ordered.
     pub user_id: Uuid,
+    /// What the user was called when the order was placed: later changes of the name don't reach it.
+    pub user_name: String,
     /// How far it is.
     pub status: OrderStatus,
     /// Counts the changes, from 1.
@@ -77,15 +79,16 @@ pub enum OrderStatus {
     Cancelled,
 }
 
-/// An order with all that belongs to it, as the repository loads it.
+/// An order with its lines, as the repository loads it.
+///
+/// That is all an order is: of its user and its products it keeps what is shown of them. So what an order says is what was agreed
+/// on, whatever becomes of a name or a price; and its version, which is its `ETag`, stands for every byte of the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderDetails {
     /// The order.
     pub order: Model,
-    /// Who ordered.
-    pub user: users::Model,
     /// What was ordered, in the order it was placed in.
-    pub lines: Vec<(order_lines::Model, products::Model)>,
+    pub lines: Vec<order_lines::Model>,
 }
 
 /// An order, as it is placed.
@@ -150,7 +153,7 @@ pub struct OrderOut {
 pub struct OrderUser {
     /// The user's id.
     pub id: Uuid,
-    /// What the user is called.
+    /// What the user was called when the order was placed.
     #[schema(example = "Ada Lovelace")]
     pub name: String,
 }
@@ -160,7 +163,7 @@ pub struct OrderUser {
 pub struct OrderLineOut {
     /// The product's id.
     pub product_id: Uuid,
-    /// What the product is called now.
+    /// What the product was called when the order was placed.
     #[schema(example = "Tea pot")]
     pub product_name: String,
     /// How many of it.
@@ -185,22 +188,36 @@ pub struct OrderFilter {
 impl Model {
     /// A new order of this user.
     #[must_use]
-    pub fn placed(user_id: Uuid, now: DateTime<Utc>) -> ActiveModel {
+    pub fn placed(user: OrderUser, now: DateTime<Utc>) -> ActiveModel {
         ActiveModel {
             id: Set(Uuid::now_v7()),
-            user_id: Set(user_id),
             status: Set(OrderStatus::Pending),
             version: Set(FIRST_VERSION),
             created_at: Set(now),
+            ..Self::replaced(user, now)
+        }
+    }
+
+    /// What a PUT sets of the order itself; its lines are replaced beside it.
+    #[must_use]
+    pub fn replaced(user: OrderUser, now: DateTime<Utc>) -> ActiveModel {
+        let OrderUser { id, name } = user;
+        ActiveModel {
+            id: NotSet,
+            user_id: Set(id),
+            user_name: Set(name),
+            status: NotSet,
+            version: NotSet,
+            created_at: NotSet,
             updated_at: Set(now),
         }
     }
 }
 
 impl OrderLineIn {
-    /// The row of a line of this order, at this price.
+    /// The row of a line of this order, with what this product, which is the one it names, is called and costs now.
     #[must_use]
-    pub fn into_new(self, order_id: Uuid, unit_price: Price) -> order_lines::ActiveModel {
+    pub fn into_new(self, order_id: Uuid, product: &products::Model) -> order_lines::ActiveModel {
         let Self {
             product_id,
             quantity,
@@ -209,8 +226,9 @@ impl OrderLineIn {
             id: Set(Uuid::now_v7()),
             order_id: Set(order_id),
             product_id: Set(product_id),
+            product_name: Set(product.name.clone()),
             quantity: Set(quantity),
-            unit_price: Set(unit_price),
+            unit_price: Set(product.price),
         }
     }
 }
@@ -223,6 +241,7 @@ impl OrderPatch {
         ActiveModel {
             id: NotSet,
             user_id: NotSet,
+            user_name: NotSet,
             status: status.map_or(NotSet, Set),
             version: NotSet,
             created_at: NotSet,
@@ -233,10 +252,11 @@ impl OrderPatch {
 
 impl From<OrderDetails> for OrderOut {
     fn from(details: OrderDetails) -> Self {
-        let OrderDetails { order, user, lines } = details;
+        let OrderDetails { order, lines } = details;
         let Model {
             id,
-            user_id: _,
+            user_id,
+            user_name,
             status,
             version,
             created_at,
@@ -252,8 +272,8 @@ impl From<OrderDetails> for OrderOut {
             id,
             status,
             user: OrderUser {
-                id: user.id,
-                name: user.name,
+                id: user_id,
+                name: user_name,
             },
             lines,
             total: total.normalize(),
@@ -264,18 +284,28 @@ impl From<OrderDetails> for OrderOut {
     }
 }
 
-impl From<(order_lines::Model, products::Model)> for OrderLineOut {
-    fn from((line, product): (order_lines::Model, products::Model)) -> Self {
+impl From<users::Model> for OrderUser {
+    fn from(user: users::Model) -> Self {
+        Self {
+            id: user.id,
+            name: user.name,
+        }
+    }
+}
+
+impl From<order_lines::Model> for OrderLineOut {
+    fn from(line: order_lines::Model) -> Self {
         let order_lines::Model {
             id: _,
             order_id: _,
             product_id,
+            product_name,
             quantity,
             unit_price,
         } = line;
         Self {
             product_id,
-            product_name: product.name,
+            product_name,
             quantity,
             unit_price,
         }

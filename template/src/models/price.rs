@@ -11,10 +11,11 @@ use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, T
 use utoipa::openapi::{RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-/// An amount of money: never negative, at most 15 significant digits, at most 4 of them behind the point.
+/// An amount of money: never negative, at most 11 digits before the point and at most 4 behind it, so at most 99999999999.9999.
 ///
-/// 15 digits are what a double keeps, and SQLite has nothing else to store a decimal in. On the wire it goes out as a string,
-/// without zeros at its end: PostgreSQL and SQLite keep different numbers of them.
+/// Together that is 15 digits, which a double keeps, and SQLite has nothing else to store a decimal in. In other words it is what a
+/// NUMERIC(15, 4) holds; the column is wider, so that the rule stands in one place. On the wire a price goes out as a string, without zeros at its end: PostgreSQL and
+/// SQLite keep different numbers of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, DeriveValueType)]
 #[sea_orm(column_type = "Decimal(Some((19, 4)))")]
 pub struct Price(Decimal);
@@ -28,17 +29,21 @@ pub enum PriceError {
     /// Below zero.
     #[error("must not be negative")]
     Negative,
-    /// More digits than a double keeps.
-    #[error("must have at most 15 significant digits")]
+    /// More than 99999999999.9999.
+    #[error("must have at most 11 digits before the point")]
     TooManyDigits,
-    /// More decimals than the column has.
+    /// More than 4 digits behind the point.
     #[error("must have at most 4 decimals")]
     TooManyDecimals,
 }
 
 impl Price {
-    const DIGITS: usize = 15;
+    /// Digits before the point.
+    const DIGITS: usize = 11;
+    /// Digits behind the point.
     const DECIMALS: u32 = 4;
+    /// The first amount that has one digit more before the point.
+    const LIMIT: Decimal = Decimal::from_parts(1_215_752_192, 23, 0, false, 0);
 
     /// The amount, without zeros at its end.
     #[must_use]
@@ -58,8 +63,7 @@ impl TryFrom<Decimal> for Price {
         if amount.scale() > Self::DECIMALS {
             return Err(PriceError::TooManyDecimals);
         }
-        // Zeros at the end of a whole number are no significant digits, but a reader who counts digits counts them.
-        if amount.mantissa().to_string().len() > Self::DIGITS {
+        if amount >= Self::LIMIT {
             return Err(PriceError::TooManyDigits);
         }
         Ok(Self(amount))
@@ -70,13 +74,23 @@ impl FromStr for Price {
     type Err = PriceError;
 
     fn from_str(text: &str) -> Result<Self, PriceError> {
-        // Decimal's own parser takes more than this: "1_000", ".5", "+1".
+        // Decimal's own parser takes more than this: "1_000", ".5", "+1". And digits are counted as they are written, zeros as well: that is a
+        // rule which the pattern of the schema can say, too.
         let digits = text.strip_prefix('-').unwrap_or(text);
         let (whole, decimals) = digits.split_once('.').unwrap_or((digits, "0"));
         let all_digits =
             |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         if !all_digits(whole) || !all_digits(decimals) {
             return Err(PriceError::NotANumber);
+        }
+        if digits.len() < text.len() {
+            return Err(PriceError::Negative);
+        }
+        if whole.len() > Self::DIGITS {
+            return Err(PriceError::TooManyDigits);
+        }
+        if decimals.len() > Self::DECIMALS as usize {
+            return Err(PriceError::TooManyDecimals);
         }
         Decimal::from_str_exact(text)
             .map_err(|_| PriceError::TooManyDigits)?
@@ -119,9 +133,10 @@ impl<'de> Deserialize<'de> for Price {
                 self.visit_str(&number.to_string())
             }
 
-            // The shortest text that reads as this double is what the client wrote, if it wrote at most 15 digits.
+            // The shortest text that reads as this double is what the client wrote, if it wrote at most 15 digits. Adding zero makes
+            // that of -0.0 the one of 0.0.
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<Price, E> {
-                self.visit_str(&number.to_string())
+                self.visit_str(&(number + 0.0).to_string())
             }
         }
 
@@ -148,29 +163,29 @@ impl PartialSchema for PriceIn {
         let number = ObjectBuilder::new()
             .schema_type(SchemaType::Type(Type::Number))
             .minimum(Some(0.0))
-            .maximum(Some(999_999_999_999_999.0))
-            .multiple_of(Some(0.0001))
+            .maximum(Some(99_999_999_999.999_9))
+            // No `multipleOf`: validators that divide doubles would refuse 19.9.
             .build();
         let schema = OneOfBuilder::new()
             .item(as_text().build())
             .item(number)
-            .description(Some(
-                "An amount of money, at most 15 significant digits, at most 4 of them decimals.",
-            ))
+            .description(Some(RULE))
             .examples([serde_json::json!("19.90"), serde_json::json!(19.9)])
             .build();
         RefOr::T(schema.into())
     }
 }
 
+/// What the document tells people.
+const RULE: &str =
+    "An amount of money: at most 11 digits before the point and at most 4 decimals behind it.";
+
 fn as_text() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(SchemaType::Type(Type::String))
         .format(Some(SchemaFormat::Custom("decimal".to_owned())))
         .pattern(Some(r"^[0-9]{1,11}(\.[0-9]{1,4})?$"))
-        .description(Some(
-            "An amount of money, at most 15 significant digits, at most 4 of them decimals.",
-        ))
+        .description(Some(RULE))
         .examples([serde_json::json!("19.9")])
 }
 
@@ -193,7 +208,9 @@ mod tests {
             ("0", "0"),
             ("\"0.0001\"", "0.0001"),
             ("12345678901.2345", "12345678901.2345"),
-            ("999999999999999", "999999999999999"),
+            ("99999999999.9999", "99999999999.9999"),
+            ("\"99999999999.9999\"", "99999999999.9999"),
+            ("-0.0", "0"),
             ("\"000.5000\"", "0.5"),
         ] {
             assert_eq!(read(json).as_deref(), Ok(text), "{json}");
@@ -201,21 +218,27 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_has_one_digit_more_than_a_price_can_have() {
+        assert_eq!(Price::LIMIT, Decimal::from(10_u64.pow(11)));
+        assert!(Price::try_from(Price::LIMIT).is_err());
+        assert!(Price::try_from(Decimal::new(999_999_999_999_999, 4)).is_ok());
+    }
+
+    #[test]
     fn a_price_with_too_many_digits_or_none_is_refused_with_a_reason() {
         for (json, reason) in [
             ("0.00001", "must have at most 4 decimals"),
-            ("1e15", "must have at most 15 significant digits"),
+            ("1.00001", "must have at most 4 decimals"),
+            ("\"1.00000\"", "must have at most 4 decimals"),
+            ("1e11", "must have at most 11 digits before the point"),
             (
-                "1234567890123456",
-                "must have at most 15 significant digits",
+                "\"000000000001\"",
+                "must have at most 11 digits before the point",
             ),
-            (
-                "123456789012.3456",
-                "must have at most 15 significant digits",
-            ),
-            ("1e300", "must have at most 15 significant digits"),
+            ("1e300", "must have at most 11 digits before the point"),
             ("-1", "must not be negative"),
             ("\"-0.01\"", "must not be negative"),
+            ("\"-0\"", "must not be negative"),
             ("\"1_000\"", "must be a number"),
             ("\".5\"", "must be a number"),
             ("\"\"", "must be a number"),

@@ -18,7 +18,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable,
-    PaginatorTrait, QueryFilter, QueryTrait, SelectExt, StreamTrait,
+    PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, SelectExt, StreamTrait,
 };
 use uuid::Uuid;
 
@@ -70,6 +70,30 @@ pub trait BaseRepository: Sync {
             self.find_by_id(id)
                 .await?
                 .ok_or_else(|| not_found::<Self>(id))
+        }
+    }
+
+    /// The row with this id, which nobody else changes before the end of the transaction that this is used in.
+    ///
+    /// For what depends on the row as it is. On SQLite a transaction that writes is alone anyway.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::NotFound`] if there is none, [`DataError::StaleVersion`] if it has none of the expected versions.
+    fn get_for_update(
+        &self,
+        id: Uuid,
+        expected: Option<&[i64]>,
+    ) -> impl Future<Output = Result<Row<Self>>> + Send {
+        async move {
+            let mut select = Self::Entity::find_by_id(id).lock_exclusive();
+            if let Some(versions) = expected {
+                select = select.filter(Self::Entity::VERSION.is_in(versions.iter().copied()));
+            }
+            match select.one(self.conn()).await? {
+                Some(row) => Ok(row),
+                None => Err(self.why_there_is_none(id).await?),
+            }
         }
     }
 
@@ -210,7 +234,7 @@ pub trait BaseRepository: Sync {
             let changed = update.exec_with_returning(self.conn()).await;
             match changed.map_err(refused::<Self>)?.pop() {
                 Some(row) => Ok(row),
-                None => Err(self.why_nothing_changed(id).await?),
+                None => Err(self.why_there_is_none(id).await?),
             }
         }
     }
@@ -243,7 +267,7 @@ pub trait BaseRepository: Sync {
     }
 
     #[doc(hidden)]
-    fn why_nothing_changed(&self, id: Uuid) -> impl Future<Output = Result<DataError>> + Send {
+    fn why_there_is_none(&self, id: Uuid) -> impl Future<Output = Result<DataError>> + Send {
         async move {
             Ok(if self.exists(id).await? {
                 stale::<Self>(id)

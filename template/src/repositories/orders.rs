@@ -1,14 +1,14 @@
 //! Orders with their lines.
 
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, LoaderTrait, QueryOrder};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, LoaderTrait, QueryFilter, QueryOrder,
+};
 use uuid::Uuid;
 
+use crate::core::database::Result;
 use crate::core::database::keyset::{Filter, Listed, SortKey};
-use crate::core::database::{DataError, Result};
-use crate::models::base::Record;
+use crate::models::order_lines;
 use crate::models::orders::{Column, Entity, Model, OrderDetails, OrderFilter};
-use crate::models::{order_lines, products, users};
-use crate::repositories::base::BaseRepository;
 
 crate::repository! {
     /// Orders in the database, with their lines: a line has no repository of its own, since it is never alone.
@@ -20,7 +20,7 @@ impl<C: ConnectionTrait> OrderRepository<'_, C> {
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingReference`] if there is no such order or product.
+    /// [`DataError::MissingReference`](crate::core::database::DataError::MissingReference) if there is no such order or product.
     pub async fn add_lines(&self, lines: Vec<order_lines::ActiveModel>) -> Result<()> {
         order_lines::Entity::insert_many(lines)
             .exec_without_returning(self.0)
@@ -28,56 +28,47 @@ impl<C: ConnectionTrait> OrderRepository<'_, C> {
         Ok(())
     }
 
-    /// An order with all that belongs to it.
+    /// Takes all lines from an order.
     ///
     /// # Errors
     ///
-    /// [`DataError::NotFound`] if there is no such order.
-    pub async fn get_details(&self, id: Uuid) -> Result<OrderDetails> {
-        let order = self.get(id).await?;
-        self.details_of(order).await
+    /// [`DataError::Database`](crate::core::database::DataError::Database).
+    pub async fn remove_lines(&self, order_id: Uuid) -> Result<()> {
+        order_lines::Entity::delete_many()
+            .filter(order_lines::Column::OrderId.eq(order_id))
+            .exec(self.0)
+            .await?;
+        Ok(())
     }
 
-    /// Loads what belongs to this order.
+    /// Adds to this order its lines, with one statement; see [`with_lines`](Self::with_lines).
     ///
     /// # Errors
     ///
-    /// [`DataError::NotFound`] if the order was deleted meanwhile.
-    pub async fn details_of(&self, order: Model) -> Result<OrderDetails> {
-        let id = order.id;
-        let details = self.with_details(vec![order]).await?.pop();
-        details.ok_or_else(|| DataError::NotFound {
-            resource: Entity::NAME,
-            id: id.to_string(),
-        })
+    /// [`DataError::Database`](crate::core::database::DataError::Database).
+    pub async fn with_lines_of(&self, order: Model) -> Result<OrderDetails> {
+        let lines = order_lines::Entity::find()
+            .filter(order_lines::Column::OrderId.eq(order.id))
+            .order_by_asc(order_lines::Column::Id);
+        let lines = lines.all(self.0).await?;
+        Ok(OrderDetails { order, lines })
     }
 
-    /// Loads what belongs to these orders: three statements, however many orders they are.
+    /// Adds to these orders their lines: one statement, however many orders they are.
     ///
-    /// Outside a transaction an order may be deleted between two of them; it is then left out.
+    /// Orders and lines are read one after the other, so they fit together only in a transaction that has locked the orders or
+    /// sees one state ([`Database::snapshot`](crate::core::database::Database::snapshot)).
     ///
     /// # Errors
     ///
-    /// [`DataError::Database`].
-    pub async fn with_details(&self, orders: Vec<Model>) -> Result<Vec<OrderDetails>> {
-        let users = orders.load_one(users::Entity, self.0).await?;
+    /// [`DataError::Database`](crate::core::database::DataError::Database).
+    pub async fn with_lines(&self, orders: Vec<Model>) -> Result<Vec<OrderDetails>> {
         let in_order = order_lines::Entity::find().order_by_asc(order_lines::Column::Id);
-        let lines_of_orders = orders.load_many(in_order, self.0).await?;
-        let lines: Vec<order_lines::Model> = lines_of_orders.iter().flatten().cloned().collect();
-        let mut products = lines.load_one(products::Entity, self.0).await?.into_iter();
-
-        let orders = orders.into_iter().zip(users).zip(lines_of_orders);
-        let details = orders.map(|((order, user), lines)| {
-            // Takes as many products as there are lines, also if the first is missing.
-            let products: Vec<_> = products.by_ref().take(lines.len()).collect();
-            let products: Option<Vec<_>> = products.into_iter().collect();
-            Some(OrderDetails {
-                order,
-                user: user?,
-                lines: lines.into_iter().zip(products?).collect(),
-            })
-        });
-        Ok(details.flatten().collect())
+        let lines = orders.load_many(in_order, self.0).await?;
+        let orders = orders.into_iter().zip(lines);
+        Ok(orders
+            .map(|(order, lines)| OrderDetails { order, lines })
+            .collect())
     }
 }
 

@@ -5,7 +5,7 @@ use tracing::instrument;
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::core::database::keyset::{PageRequest, Slice};
+use crate::core::database::keyset::PageRequest;
 use crate::core::http::pagination::Page;
 use crate::core::http::{
     Created, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson, ValidPath,
@@ -19,7 +19,7 @@ use crate::services::orders;
 
 register_routes! { public: Routes::new()
 .add(routes!(list_orders, create_order))
-.add(routes!(get_order, patch_order, delete_order)) }
+.add(routes!(get_order, replace_order, patch_order, delete_order)) }
 
 impl Representation for OrderOut {
     fn id(&self) -> String {
@@ -48,15 +48,14 @@ async fn list_orders(
     app: AppState,
     query: ValidQuery<PageRequest<Entity>>,
 ) -> Result<Page<OrderOut>> {
-    let repository = OrderRepository::new(&app.database);
-    let Slice { rows, next } = repository.list(&query).await?;
-    let rows = repository.with_details(rows).await?;
-    Ok(Page::of(&query, Slice { rows, next }))
+    let orders = orders::list_orders(&app, &query).await?;
+    Ok(Page::of(&query, orders))
 }
 
 /// Place an order
 ///
-/// Each line has the price that its product has now. The user and all products must exist, and the user must be active.
+/// What the user and the products are called, and what the products cost, is kept as it is now: an order doesn't change with them.
+/// The user and all products must exist, and the user must be active.
 #[utoipa::path(post, path = "/", request_body = OrderIn, responses((status = CREATED, body = OrderOut), (status = CONFLICT)))]
 #[instrument(skip_all, fields(user.id = %order.user_id))]
 async fn create_order(
@@ -71,9 +70,23 @@ async fn create_order(
 #[utoipa::path(get, path = "/{id}", params(OrderPath), responses((status = OK, body = OrderOut)))]
 #[instrument(skip_all, fields(order.id = %path.id))]
 async fn get_order(app: AppState, path: ValidPath<OrderPath>) -> Result<Tagged<OrderOut>> {
-    let order = OrderRepository::new(&app.database)
-        .get_details(path.id)
-        .await?;
+    let order = orders::get_order(&app, path.id).await?;
+    Ok(Tagged::from(order))
+}
+
+/// Replace an order
+///
+/// Its user and all its lines, as if it were placed now; only while it is pending. With `If-Match`, only if nobody has changed the
+/// order since.
+#[utoipa::path(put, path = "/{id}", params(OrderPath, IfMatch), request_body = OrderIn, responses((status = OK, body = OrderOut), (status = CONFLICT)))]
+#[instrument(skip_all, fields(order.id = %path.id, user.id = %order.user_id))]
+async fn replace_order(
+    app: AppState,
+    path: ValidPath<OrderPath>,
+    if_match: IfMatch,
+    ValidJson(order): ValidJson<OrderIn>,
+) -> Result<Tagged<OrderOut>> {
+    let order = orders::replace_order(&app, path.id, order, if_match.versions()).await?;
     Ok(Tagged::from(order))
 }
 

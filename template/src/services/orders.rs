@@ -1,20 +1,58 @@
-//! Orders: an order and its lines are written together or not at all.
+//! Orders: an order and its lines are read and written together or not at all.
 
 use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::core::database::{DataError, Transaction};
+use crate::core::database::Transaction;
+use crate::core::database::keyset::{PageRequest, Slice};
 use crate::core::http::{AppError, FieldError, Result};
 use crate::core::state::AppState;
-use crate::models::orders::{Model, OrderDetails, OrderIn, OrderPatch};
-use crate::models::price::Price;
+use crate::models::order_lines;
+use crate::models::orders::{
+    Entity, Model, OrderDetails, OrderIn, OrderLineIn, OrderPatch, OrderStatus, OrderUser,
+};
+use crate::models::products;
 use crate::repositories::base::BaseRepository;
 use crate::repositories::orders::OrderRepository;
 use crate::repositories::products::ProductRepository;
 use crate::repositories::users::UserRepository;
 
-/// Places an order, at the prices that its products have now.
+/// A page of orders, each as it was at one moment.
+///
+/// # Errors
+///
+/// [`AppError`] if the database fails.
+pub async fn list_orders(
+    app: &AppState,
+    request: &PageRequest<Entity>,
+) -> Result<Slice<OrderDetails>> {
+    app.database
+        .snapshot(async |tx| {
+            let orders = OrderRepository::new(tx);
+            let Slice { rows, next } = orders.list(request).await?;
+            let rows = orders.with_lines(rows).await?;
+            Ok(Slice { rows, next })
+        })
+        .await
+}
+
+/// An order, as it was at one moment.
+///
+/// # Errors
+///
+/// 404 if there is no such order.
+pub async fn get_order(app: &AppState, id: Uuid) -> Result<OrderDetails> {
+    app.database
+        .snapshot(async |tx| {
+            let orders = OrderRepository::new(tx);
+            let order = orders.get(id).await?;
+            Ok(orders.with_lines_of(order).await?)
+        })
+        .await
+}
+
+/// Places an order, with what its products are called and cost now.
 ///
 /// # Errors
 ///
@@ -23,25 +61,54 @@ pub async fn place_order(app: &AppState, order: OrderIn) -> Result<OrderDetails>
     let now = app.clock.now();
     app.database
         .transaction(async |tx| {
-            may_order(tx, order.user_id).await?;
-            let prices = prices_of(tx, &order).await?;
+            let user = who_may_order(tx, order.user_id).await?;
+            let products = products_of(tx, &order.lines).await?;
 
             let orders = OrderRepository::new(tx);
-            let placed = orders.create(Model::placed(order.user_id, now)).await?;
-            let lines = order.lines.into_iter().zip(prices);
-            orders
-                .add_lines(
-                    lines
-                        .map(|(line, price)| line.into_new(placed.id, price))
-                        .collect(),
-                )
-                .await?;
-            Ok(orders.details_of(placed).await?)
+            let placed = orders.create(Model::placed(user, now)).await?;
+            let lines = rows(order.lines, placed.id, &products);
+            orders.add_lines(lines).await?;
+            Ok(orders.with_lines_of(placed).await?)
         })
         .await
 }
 
-/// Changes an order, and answers it with what belongs to it as of the change.
+/// Replaces the user and all lines of an order that is still pending, with what the products are called and cost now.
+///
+/// # Errors
+///
+/// 404 if there is no such order, 412 if it has none of the expected versions, 409 if it is not pending any more or the user is not
+/// active, 422 if the user or a product doesn't exist.
+pub async fn replace_order(
+    app: &AppState,
+    id: Uuid,
+    order: OrderIn,
+    expected: Option<&[i64]>,
+) -> Result<OrderDetails> {
+    let now = app.clock.now();
+    app.database
+        .transaction(async |tx| {
+            let orders = OrderRepository::new(tx);
+            // locked: or else it might be paid between the look at its status and the change
+            let current = orders.get_for_update(id, expected).await?;
+            if current.status != OrderStatus::Pending {
+                return Err(AppError::conflict(
+                    "The order is not pending any more, and can't be replaced.",
+                ));
+            }
+            let user = who_may_order(tx, order.user_id).await?;
+            let products = products_of(tx, &order.lines).await?;
+
+            let replaced = Model::replaced(user, now);
+            let replaced = orders.update(id, replaced, None).await?;
+            orders.remove_lines(id).await?;
+            orders.add_lines(rows(order.lines, id, &products)).await?;
+            Ok(orders.with_lines_of(replaced).await?)
+        })
+        .await
+}
+
+/// Changes an order, and answers it as of the change.
 ///
 /// # Errors
 ///
@@ -57,40 +124,39 @@ pub async fn change_order(
         .transaction(async |tx| {
             let orders = OrderRepository::new(tx);
             let order = orders.update(id, changes, expected).await?;
-            Ok(orders.details_of(order).await?)
+            Ok(orders.with_lines_of(order).await?)
         })
         .await
 }
 
-async fn may_order(tx: &Transaction, user_id: Uuid) -> Result<()> {
-    match UserRepository::new(tx).get(user_id).await {
-        Ok(user) if user.is_active => Ok(()),
-        Ok(_) => Err(AppError::conflict(
+async fn who_may_order(tx: &Transaction, user_id: Uuid) -> Result<OrderUser> {
+    match UserRepository::new(tx).find_by_id(user_id).await? {
+        Some(user) if user.is_active => Ok(user.into()),
+        Some(_) => Err(AppError::conflict(
             "The user is not active, and can't order.",
         )),
-        Err(DataError::NotFound { .. }) => Err(AppError::validation(vec![FieldError::pointer(
+        None => Err(AppError::validation(vec![FieldError::pointer(
             "#/user_id",
             "is the id of no user",
         )])),
-        Err(error) => Err(error.into()),
     }
 }
 
-/// The price of each line's product, in the order of the lines.
-async fn prices_of(tx: &Transaction, order: &OrderIn) -> Result<Vec<Price>> {
+/// The product of each line, in the order of the lines.
+async fn products_of(tx: &Transaction, lines: &[OrderLineIn]) -> Result<Vec<products::Model>> {
     let products = ProductRepository::new(tx)
-        .find_all(order.lines.iter().map(|line| line.product_id))
+        .find_all(lines.iter().map(|line| line.product_id))
         .await?;
-    let prices: HashMap<Uuid, Price> = products
+    let products: HashMap<Uuid, products::Model> = products
         .into_iter()
-        .map(|product| (product.id, product.price))
+        .map(|product| (product.id, product))
         .collect();
 
     let mut errors = Vec::new();
-    let mut found = Vec::with_capacity(order.lines.len());
-    for (index, line) in order.lines.iter().enumerate() {
-        if let Some(price) = prices.get(&line.product_id) {
-            found.push(*price);
+    let mut found = Vec::with_capacity(lines.len());
+    for (index, line) in lines.iter().enumerate() {
+        if let Some(product) = products.get(&line.product_id) {
+            found.push(product.clone());
         } else {
             let pointer = format!("#/lines/{index}/product_id");
             errors.push(FieldError::pointer(pointer, "is the id of no product"));
@@ -101,4 +167,16 @@ async fn prices_of(tx: &Transaction, order: &OrderIn) -> Result<Vec<Price>> {
     } else {
         Err(AppError::validation(errors))
     }
+}
+
+/// The lines of an order, each with its product, as they are written.
+fn rows(
+    lines: Vec<OrderLineIn>,
+    order_id: Uuid,
+    products: &[products::Model],
+) -> Vec<order_lines::ActiveModel> {
+    let lines = lines.into_iter().zip(products);
+    lines
+        .map(|(line, product)| line.into_new(order_id, product))
+        .collect()
 }

@@ -121,12 +121,7 @@ async fn seed_orders(database: &Database, rows: u64) -> Result<u64> {
             .transaction(async |tx| {
                 let orders = OrderRepository::new(tx);
                 orders
-                    .create_many(
-                        chunk
-                            .clone()
-                            .map(|n| order(n, pick(&buyers, n).id))
-                            .collect(),
-                    )
+                    .create_many(chunk.clone().map(|n| order(n, pick(&buyers, n))).collect())
                     .await?;
                 orders
                     .add_lines(chunk.flat_map(|n| lines(n, &goods)).collect())
@@ -137,7 +132,7 @@ async fn seed_orders(database: &Database, rows: u64) -> Result<u64> {
     Ok(rows / 5)
 }
 
-fn order(n: u64, user_id: Uuid) -> orders::ActiveModel {
+fn order(n: u64, user: &users::Model) -> orders::ActiveModel {
     let all = [
         OrderStatus::Pending,
         OrderStatus::Paid,
@@ -147,7 +142,7 @@ fn order(n: u64, user_id: Uuid) -> orders::ActiveModel {
     orders::ActiveModel {
         id: Set(id(Table::Orders, n)),
         status: Set(*pick(&all, n / 100)),
-        ..orders::Model::placed(user_id, time(n))
+        ..orders::Model::placed(user.clone().into(), time(n))
     }
 }
 
@@ -162,7 +157,7 @@ fn lines(order: u64, goods: &[products::Model]) -> impl Iterator<Item = order_li
         };
         order_lines::ActiveModel {
             id: Set(id(Table::OrderLines, 3 * order + line)),
-            ..row.into_new(id(Table::Orders, order), product.price)
+            ..row.into_new(id(Table::Orders, order), product)
         }
     })
 }

@@ -108,7 +108,7 @@ async fn a_connection_that_hangs_while_it_is_opened_ahead_keeps_nobody_from_a_go
         ("URL", &url),
         ("POOL_MIN_SIZE", "3"),
         ("POOL_MAX_SIZE", "3"),
-        ("POOL_TIMEOUT_SECS", "300"),
+        ("POOL_TIMEOUT_SECS", "19"),
     ]);
     pool.ping().await.unwrap();
     for _ in 0..3 {

@@ -179,6 +179,29 @@ async fn isolation_and_access_mode_reach_postgres() {
     tx.rollback().await.unwrap();
 }
 
+#[rstest]
+#[tokio::test]
+async fn a_snapshot_sees_one_state_and_changes_nothing(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(db) = TestDatabase::of(kind).await else {
+        return;
+    };
+    add(db.database(), "bear").await.unwrap();
+    let seen = db.snapshot(async |tx| {
+        let before = count(tx).await;
+        // nor does anybody who writes wait for it
+        add(db.database(), "car").await?;
+        Ok::<_, DbErr>((before, count(tx).await))
+    });
+    assert_eq!(seen.await.unwrap(), (1, 1));
+    assert_eq!(count(db.database()).await, 2);
+
+    let written = db.snapshot(async |tx| add(tx, "doll").await).await;
+    written.unwrap_err();
+    assert_eq!(count(db.database()).await, 2);
+}
+
 /// With one writer, whoever only reads must not wait for it.
 #[cfg(feature = "sqlite")]
 #[tokio::test]

@@ -125,3 +125,16 @@ async fn a_second_sigterm_ends_it_although_a_statement_waits_for_a_lock() {
     assert!(!seen.contains("while connections were in use"), "{seen}");
     drop(lock);
 }
+
+#[cfg(all(feature = "sqlite", feature = "http-client"))]
+#[test]
+fn what_refuses_to_start_does_so_before_the_database_is_touched() {
+    let program = Program::on_free_port();
+    let file = program.dir().join("ca.pem");
+    let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    std::fs::write(&file, broken).unwrap();
+    let program = program.with("HTTP_CLIENT_CA_CERT", file);
+    let error = program.error(&["serve"]);
+    assert!(error.contains("HTTP_CLIENT_CA_CERT"), "{error}");
+    assert!(!program.dir().join("app.db").exists(), "{error}");
+}

@@ -43,7 +43,7 @@ struct Door {
 }
 
 impl Door {
-    fn before(target: String) -> Self {
+    fn before(target: (String, u16)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let open = Arc::new(AtomicBool::new(false));
@@ -77,22 +77,10 @@ async fn it_starts_as_soon_as_the_database_answers() {
     let Some(database) = TestDatabase::of(Kind::Postgres).await else {
         return;
     };
-    let (_, url) = database
-        .settings()
-        .into_iter()
-        .find(|(key, _)| key == "DATABASE_URL")
-        .unwrap();
-    let (before, rest) = url.split_once('@').expect("a user in TEST_DATABASE_URL");
-    let (host, path) = rest.split_once('/').unwrap();
-    let host = if host.contains(':') {
-        host.to_owned()
-    } else {
-        format!("{host}:5432")
-    };
-    let door = Door::before(host);
+    let door = Door::before(database.server());
 
     let program = Program::on_free_port()
-        .with("DATABASE_URL", format!("{before}@{}/{path}", door.address))
+        .with("DATABASE_URL", database.url_by_way_of(door.address))
         .with("DATABASE_CONNECT_WAIT_SECS", "60");
     let mut service = program.start(&[]);
     service.line_with("waiting for the database");

@@ -3,7 +3,7 @@
 //! The migrations run once per process; each test then gets a copy. On SQLite that is a file, on PostgreSQL a database made from a
 //! template. Both are removed when the test ends.
 
-use std::{any::Any, ops::Deref};
+use std::{any::Any, net::SocketAddr, ops::Deref};
 
 use app::core::{
     config::{Config, DatabaseConfig},
@@ -101,6 +101,16 @@ impl TestDatabase {
         self.kind
     }
 
+    /// Where its PostgreSQL server listens.
+    pub(crate) fn server(&self) -> (String, u16) {
+        postgres::address(&self.url)
+    }
+
+    /// The URL that leads to it if somebody passes on what comes to this address.
+    pub(crate) fn url_by_way_of(&self, address: SocketAddr) -> String {
+        postgres::by_way_of(&self.url, address)
+    }
+
     /// The configuration that leads to it, for `Config::for_tests`.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
         settings(&self.url, [])
@@ -159,4 +169,6 @@ const _: () = {
     let _ = TestDatabase::kind;
     let _ = TestDatabase::settings;
     let _ = TestDatabase::pool::<0>;
+    let _ = TestDatabase::server;
+    let _ = TestDatabase::url_by_way_of;
 };

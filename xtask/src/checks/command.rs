@@ -6,9 +6,10 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::cargo::program;
-use crate::checks::{check, generated};
+use crate::check::{Check, Failure, Outcome};
+use crate::checks::{check, generating};
+use crate::context::Context;
 use crate::generate::{Request, Source};
-use crate::runner::{Check, Context, Failure, Outcome};
 use crate::tools;
 use crate::tree::Tree;
 
@@ -96,7 +97,7 @@ fn real_command(cx: &Context<'_>) -> Outcome {
         &mut generate(cx, &folder, &["--git", &url])?,
         "cargo generate fails in a workspace",
     )?;
-    generated::is_a_member(cx, &folder, NAME)?;
+    generating::is_a_member(cx, &folder, NAME)?;
 
     let folder = place("refused")?;
     let mut refused = program(tools::cargo_generate(cx)?, &folder);

@@ -1,28 +1,36 @@
 //! What `cargo xtask test` runs: one file per group, quick checks first.
 
 mod command;
+mod delivered;
 mod documents;
 mod generated;
+mod generating;
 mod openapi;
 mod options;
 mod own;
+mod place;
+mod readme;
 mod rendering;
 mod template;
 mod trial;
 
 use std::time::Duration;
 
+use crate::check::{Check, Outcome, Tier};
+use crate::context::Context;
 use crate::repo::Repo;
-use crate::runner::{Check, Context, Outcome, Tier};
 
 /// Every check, in the order in which they run.
 pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     let mut checks = generated::checks();
+    checks.extend(generating::checks());
     checks.extend(rendering::checks());
     checks.extend(own::checks());
     checks.extend(template::checks());
     checks.extend(options::checks(repo));
     checks.extend(documents::checks());
+    checks.extend(readme::checks());
+    checks.extend(delivered::checks());
     checks.extend(openapi::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());

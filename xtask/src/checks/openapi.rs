@@ -6,9 +6,11 @@ use std::net::{Ipv4Addr, TcpListener};
 use anyhow::Result;
 
 use crate::cargo::program;
-use crate::checks::{check, documents, long_check};
+use crate::check::{Check, Failure, Outcome};
+use crate::checks::place::{Kind, on_both_databases, place_to_run};
+use crate::checks::{check, long_check};
+use crate::context::Context;
 use crate::http;
-use crate::runner::{Check, Context, Failure, Outcome};
 use crate::tools;
 
 const VALIDATOR: &str = "0.9.0";
@@ -38,17 +40,18 @@ fn is_valid(cx: &Context<'_>) -> Outcome {
         VALIDATOR,
         "openapi-spec-validator",
     )?;
-    let folder = tempfile::TempDir::with_prefix("strata-check-")?;
-    let (status, document) = cx.output(&mut cx.binary(folder.path())?.command(["openapi"]))?;
+    let place = place_to_run(cx, Kind::Sqlite)?;
+    let folder = place.folder.path();
+    let (status, document) = cx.output(&mut place.binary.command(["openapi"]))?;
     if !status.success() {
         return Err(Failure::new(
             "the document is not printed",
             "the command `openapi` of the service",
         ));
     }
-    std::fs::write(folder.path().join("openapi.json"), document)?;
+    std::fs::write(folder.join("openapi.json"), document)?;
     cx.step(
-        program(validator, folder.path()).arg("openapi.json"),
+        program(validator, folder).arg("openapi.json"),
         "the OpenAPI document is not valid",
     )
 }
@@ -58,8 +61,8 @@ fn keeps_its_word(cx: &Context<'_>) -> Outcome {
     // Says what is accepted beyond the document.
     let settings = cx.repo().root().join("xtask/schemathesis.toml");
     let upstream = answer_quotes()?;
-    documents::on_both_databases(|database| {
-        let place = documents::place_to_run(cx, database)?;
+    on_both_databases(|database| {
+        let place = place_to_run(cx, database)?;
         let binary = place
             .binary
             .clone()

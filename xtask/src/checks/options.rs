@@ -1,11 +1,12 @@
 //! `options/*`: projects that are not the template in place are built, linted and tested like it.
 
 use crate::cargo::program;
+use crate::check::{Check, Failure, Outcome};
 use crate::checks::generated::lock_keeps_its_versions;
 use crate::checks::{check, long_check, template};
+use crate::context::Context;
 use crate::generate::Request;
 use crate::repo::Repo;
-use crate::runner::{Check, Context, Failure, Outcome};
 
 pub(super) fn checks(repo: &Repo) -> Vec<Check> {
     let mut checks: Vec<Check> = repo

@@ -1,8 +1,9 @@
 //! `xtask/*`: this tool itself.
 
 use crate::cargo::cargo;
+use crate::check::{Check, Outcome};
 use crate::checks::check;
-use crate::runner::{Check, Context, Outcome};
+use crate::context::Context;
 
 pub(super) fn checks() -> Vec<Check> {
     vec![

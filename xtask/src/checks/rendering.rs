@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
+use crate::check::{Check, Failure, Outcome};
 use crate::checks::check;
 use crate::checks::generated::path_in_project;
+use crate::context::Context;
 use crate::generate::Request;
 use crate::modules;
 use crate::repo::Repo;
-use crate::runner::{Check, Context, Failure, Outcome};
 use crate::tree::Tree;
 use crate::twins;
 

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use crate::check::{Check, Failure, Outcome};
 use crate::checks::check;
+use crate::context::Context;
 use crate::modules;
-use crate::runner::{Check, Context, Failure, Outcome};
 
 pub(super) fn checks() -> Vec<Check> {
     vec![

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::Signal;
 
+use crate::check::{Check, Failure, Outcome};
 use crate::checks::check;
+use crate::context::Context;
 use crate::http;
 use crate::process::{self, Child};
-use crate::runner::{Check, Context, Failure, Outcome};
 
 pub(super) fn checks() -> Vec<Check> {
     vec![

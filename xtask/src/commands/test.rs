@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
+use crate::check::{Check, Tier};
 use crate::checks;
 use crate::cli::TestOptions;
+use crate::context::Shared;
 use crate::process;
 use crate::repo::Repo;
-use crate::runner::{self, Check, Shared, Tier};
+use crate::runner;
 
 pub(crate) fn run(options: &TestOptions) -> Result<ExitCode> {
     let repo = Repo::find()?;

@@ -11,7 +11,9 @@ use deadpool::{
     managed::{self, PoolError, QueueMode, Timeouts},
 };
 use futures::future::join_all;
-use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr, TransactionOptions};
+use sea_orm::{
+    AccessMode, ConnAcquireErr, DbBackend, DbErr, IsolationLevel, RuntimeErr, TransactionOptions,
+};
 
 #[cfg(feature = "sqlite")]
 use super::sqlite::{self, Role};
@@ -83,8 +85,8 @@ impl Database {
 
     fn open(settings: Settings) -> Result<Self, DbErr> {
         let shared = Arc::new(Shared::new(
-            settings.command_timeout,
-            settings.slow_statement,
+            Some(settings.command_timeout),
+            Some(settings.slow_statement),
         ));
         let pool = |target, max_size| build(&settings, &shared, target, max_size);
         let inner = match &settings.url {
@@ -197,6 +199,29 @@ impl Database {
             .begin_transaction(TransactionOptions::default())
             .await?;
         transaction.run(work).await
+    }
+
+    /// Runs `work`, which may only read, on one state of the database: what others commit meanwhile is not seen, so what
+    /// several statements read fits together.
+    ///
+    /// Nobody waits for it, and it waits for nobody: on SQLite it has one of the connections that read.
+    ///
+    /// # Errors
+    ///
+    /// What `work` returned; or, made into the same type, that no connection was to be had.
+    pub async fn snapshot<T, E>(
+        &self,
+        work: impl AsyncFnOnce(&Transaction) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<DbErr>,
+    {
+        let options = TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead),
+            access_mode: Some(AccessMode::ReadOnly),
+            ..TransactionOptions::default()
+        };
+        self.begin_transaction(options).await?.run(work).await
     }
 
     pub(super) async fn begin_transaction(

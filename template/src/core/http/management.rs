@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AppError, Result, Routes, register_routes, routes};
-use crate::core::config::AppEnv;
+use super::{AppError, Problem, Result, Routes, register_routes, routes};
 use crate::core::health::{Health, HealthReport};
 use crate::core::state::AppState;
 
@@ -42,18 +42,20 @@ async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
 
 /// How is everything the service depends on?
 ///
-/// One entry for each check. If one fails, the answer is a problem that has the same `checks`. Checks run at most once a second.
-#[utoipa::path(get, path = "/health", responses((status = OK, body = HealthOut)))]
-async fn health(app: AppState) -> Result<Json<HealthOut>> {
+/// One entry for each check. If one fails, the status is 503, and the body has the same form. Checks run at most once a second.
+#[utoipa::path(get, path = "/health", responses(
+    (status = OK, body = HealthOut),
+    (status = SERVICE_UNAVAILABLE, description = "A check fails.", content((HealthOut = "application/json"), (Problem = "application/problem+json"))),
+))]
+async fn health(app: AppState) -> (StatusCode, Json<HealthOut>) {
     let report = report(&app).await;
-    let reveal_causes = matches!(app.config.env(), AppEnv::Local | AppEnv::Dev);
+    let reveal_causes = app.config.env().reveals_causes();
     let out = HealthOut::new(&report, reveal_causes);
-    let failing: Vec<_> = report.failing().collect();
-    if failing.is_empty() {
-        return Ok(Json(out));
-    }
-    let detail = format!("Failing: {}.", failing.join(", "));
-    Err(AppError::unavailable(detail, RETRY_AFTER).with_member("checks", out.checks))
+    let status = match out.status {
+        HealthStatus::Healthy => StatusCode::OK,
+        HealthStatus::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(out))
 }
 
 /// Which version is this?
@@ -81,9 +83,31 @@ fn milliseconds(duration: Duration) -> f64 {
     f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
+/// Whether something can do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum HealthStatus {
+    /// It can.
+    Healthy,
+    /// It can't.
+    Unhealthy,
+}
+
+impl HealthStatus {
+    fn of(healthy: bool) -> Self {
+        if healthy {
+            Self::Healthy
+        } else {
+            Self::Unhealthy
+        }
+    }
+}
+
 /// What the checks say.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct HealthOut {
+    /// `healthy` if every check is.
+    status: HealthStatus,
     /// One entry for each check, by name.
     checks: BTreeMap<String, CheckOut>,
 }
@@ -92,7 +116,7 @@ struct HealthOut {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct CheckOut {
     /// Whether it passed.
-    healthy: bool,
+    status: HealthStatus,
     /// Whether the service gets no requests while it fails.
     gates_readiness: bool,
     /// How long it took, in milliseconds.
@@ -118,7 +142,7 @@ impl HealthOut {
     fn new(report: &HealthReport, reveal_causes: bool) -> Self {
         let checks = report.checks.iter().map(|(name, check)| {
             let out = CheckOut {
-                healthy: check.failure.is_none(),
+                status: HealthStatus::of(check.failure.is_none()),
                 gates_readiness: check.gates_readiness,
                 duration_ms: milliseconds(check.duration),
                 failure: check.failure.clone().filter(|_| reveal_causes),
@@ -126,6 +150,7 @@ impl HealthOut {
             ((*name).to_owned(), out)
         });
         Self {
+            status: HealthStatus::of(report.failing().next().is_none()),
             checks: checks.collect(),
         }
     }

@@ -137,7 +137,7 @@ impl<E: Listed<Filter: IntoParams>> IntoParams for PageRequest<E> {
             parameter(
                 "after",
                 "Where the page begins: the `next_cursor` of the page before.",
-                text().build(),
+                text().min_length(Some(1)).build(),
             ),
             parameter(
                 "sort",

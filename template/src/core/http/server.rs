@@ -18,7 +18,6 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::docs;
-use super::middleware::CorsError;
 use super::routes::{Api, RoutesError};
 use super::surface::Surface;
 use crate::core::config::{DocsConfig, ServerConfig};
@@ -51,9 +50,6 @@ pub enum ServeError {
     /// The registered routes contradict each other.
     #[error(transparent)]
     Routes(#[from] RoutesError),
-    /// A setting of the middleware can't be used.
-    #[error(transparent)]
-    Cors(#[from] CorsError),
 }
 
 /// A service whose ports are bound: from now on clients can connect, and are answered as soon as it runs.
@@ -82,11 +78,11 @@ impl Server {
             Some(_) => Surface::Public,
             None => Surface::All,
         };
-        let public = api.router(&app, surface)?;
+        let public = api.router(&app, surface);
         let public = Port::bind("SERVER_PORT", config.host, config.port, public).await?;
         let management = match config.management_port {
             Some(port) => {
-                let router = api.router(&app, Surface::Management)?;
+                let router = api.router(&app, Surface::Management);
                 Some(Port::bind("SERVER_MANAGEMENT_PORT", config.host, port, router).await?)
             }
             None => None,

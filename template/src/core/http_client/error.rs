@@ -27,6 +27,14 @@ pub enum HttpClientError {
     /// 502: the answer is not what was expected.
     #[error("{0}")]
     Answer(String),
+    /// 502: the answer has more bytes than are read, see `OutboundRequest::body_limit`.
+    #[error("{url}: the answer has more than {limit} bytes")]
+    TooLarge {
+        /// How many may be read.
+        limit: usize,
+        /// Where, without query and credentials.
+        url: String,
+    },
     /// 500: the request can't be sent as it is, for example because its URL is none.
     #[error("{0}")]
     Request(String),

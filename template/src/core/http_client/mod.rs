@@ -1,7 +1,7 @@
 //! The pooled client for requests to other services, shared by all of them: `app.http_client`.
 //!
-//! Each phase has its limit: waiting for one of `HTTP_CLIENT_MAX_CONNECTIONS` places, connecting, reading on, and the whole. The id of
-//! the request that is being answered goes along.
+//! Each phase has its limit: waiting for one of `HTTP_CLIENT_MAX_CONNECTIONS` places, connecting, reading on, and the whole; so has
+//! the size of an answer. The id of the request that is being answered goes along.
 //!
 //! ```
 //! use app::core::http::Result;
@@ -36,6 +36,8 @@ pub struct HttpClient {
     client: Client,
     places: Arc<Semaphore>,
     wait: Duration,
+    /// How long a request may take as a whole.
+    limit: Duration,
 }
 
 impl HttpClient {
@@ -50,6 +52,7 @@ impl HttpClient {
         reason = "this is the one place that builds the client"
     )]
     pub fn new(config: &HttpClientConfig) -> Result<Self, HttpClientError> {
+        let limit = Duration::from_secs(config.request_timeout_secs);
         // Already installed by another client or by the database's connections: then that one is used, ring as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
 
@@ -65,7 +68,7 @@ impl HttpClient {
             ))
             .connect_timeout(Duration::from_secs(config.connect_timeout_secs))
             .read_timeout(Duration::from_secs(config.read_timeout_secs))
-            .timeout(Duration::from_secs(config.request_timeout_secs))
+            .timeout(limit)
             .pool_idle_timeout(Duration::from_secs(config.pool_idle_secs))
             .pool_max_idle_per_host(config.pool_max_idle)
             .redirect(redirects);
@@ -92,6 +95,7 @@ impl HttpClient {
             client,
             places: Arc::new(Semaphore::new(config.max_connections)),
             wait: Duration::from_secs(config.pool_timeout_secs),
+            limit,
         })
     }
 

@@ -1,10 +1,11 @@
-//! The log: its format, its filter, and panics.
+//! The log: its format, its filter, and panics; and how an error is told with its causes.
 //!
 //! Nothing here knows what is logged. Secrets stay out of it because their type doesn't show them.
 
+mod causes;
 mod filter;
 mod json;
-mod panics;
+pub mod panics;
 
 use std::io::{self, IsTerminal};
 
@@ -15,6 +16,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
+pub use self::causes::{error_line, error_texts};
 use self::json::JsonLines;
 use crate::core::config::{Config, LogConfig, LogFormat};
 
@@ -27,7 +29,7 @@ pub enum Output {
     Stderr,
 }
 
-/// Starts the log as the `LOG_` section says, and from now on logs panics.
+/// Starts the log as the `LOG_` section says, and from now on logs [`panics`].
 ///
 /// Warnings that came up while the configuration was read are its first lines.
 ///

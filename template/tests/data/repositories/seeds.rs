@@ -42,7 +42,7 @@ async fn seeds_fill_empty_tables_and_leave_others_alone(
         app::models::orders::OrderFilter::default(),
     );
     let page = orders.list(&page).await.unwrap();
-    let details = orders.with_details(page.rows).await.unwrap();
+    let details = orders.with_lines(page.rows).await.unwrap();
     assert_eq!(details.len(), 5);
     assert!(details.iter().all(|order| !order.lines.is_empty()));
 }

@@ -121,6 +121,50 @@ async fn another_shape_than_an_object_is_pointed_at() {
 }
 
 #[tokio::test]
+async fn a_list_is_no_object_wherever_it_stands() {
+    let app = TestApp::without_database();
+    for (path, body, pointer) in [
+        ("/toys", json!(["duck", 3, []]), "#"),
+        ("/toys", json!(["duck"]), "#"),
+        ("/toys", json!([]), "#"),
+        (
+            "/toys",
+            json!({ "name": "duck", "parts": [{ "quantity": 1 }, [4]] }),
+            "#/parts/1",
+        ),
+        (
+            "/toys",
+            json!({ "name": "duck", "parts": [[]] }),
+            "#/parts/0",
+        ),
+        ("/toys/several", json!([[4]]), "#/0"),
+    ] {
+        let response = app.post(path).json(&body).await;
+        assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        assert_eq!(
+            response.problem()["errors"],
+            json!([{ "pointer": pointer, "detail": "must be an object, was a list" }])
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+    let response =
+        create(&json!({ "name": "duck", "age": 39.0, "parts": [{ "quantity": 2.0 }] })).await;
+    let response = response.expect_status(StatusCode::CREATED);
+    assert_eq!(response.json()["name"], "duck 39 1");
+
+    for (age, was) in [("39.5", "39.5"), ("1e300", "1e+300"), ("4e9", "4000000000")] {
+        let app = TestApp::without_database();
+        let body = format!("{{\"name\": \"duck\", \"age\": {age}}}");
+        let response = app.post("/toys").text("application/json", body).await;
+        let detail = format!("must be a whole number from -2147483648 to 2147483647, was {was}");
+        assert_eq!(response.problem()["errors"][0]["detail"], detail);
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_json_is_a_bad_request() {
     let app = TestApp::without_database();
     for body in ["", "{", "{\"name\": \"duck\"} and more", "name=duck"] {

@@ -136,6 +136,75 @@ async fn an_answer_that_takes_too_long_is_a_timeout() {
 }
 
 #[tokio::test]
+async fn a_request_can_not_take_longer_than_the_client_allows() {
+    let server = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(3))).await;
+    let request = client([("HTTP_CLIENT_REQUEST_TIMEOUT_SECS", "1")])
+        .get(server.uri())
+        .timeout(Duration::from_hours(1));
+    let error = request.send().await.unwrap_err();
+    assert!(matches!(error, HttpClientError::Timeout(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_a_bad_gateway() {
+    const MIB: usize = 1024 * 1024;
+    let server = server(ResponseTemplate::new(200).set_body_bytes(vec![b' '; 9 * MIB])).await;
+    let client = client([]);
+    let send = async |limit: Option<usize>| {
+        let request = client.get(format!("{}/x?token=s3cret", server.uri()));
+        let request = match limit {
+            Some(limit) => request.body_limit(limit),
+            None => request,
+        };
+        request.send().await.unwrap()
+    };
+    for limit in [None, Some(9 * MIB - 1)] {
+        let error = send(limit).await.bytes().await.unwrap_err();
+        assert!(
+            matches!(error, HttpClientError::TooLarge { .. }),
+            "{error:?}"
+        );
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+        assert_eq!(status(error), 502);
+    }
+    let error = send(None).await.json::<Value>().await.unwrap_err();
+    assert!(
+        matches!(error, HttpClientError::TooLarge { .. }),
+        "{error:?}"
+    );
+    let body = send(Some(9 * MIB)).await.bytes().await.unwrap();
+    assert_eq!(body.len(), 9 * MIB);
+}
+
+/// Answers one request without saying how long the answer is, and goes on for as long as somebody reads.
+async fn endless_server() -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let _ = connection.read(&mut [0; 4096]).await;
+        let head = b"HTTP/1.1 200 OK\r\n\r\n";
+        let mut sent = connection.write_all(head).await;
+        while sent.is_ok() {
+            sent = connection.write_all(&[b' '; 8192]).await;
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_not_read_to_its_end() {
+    let answer = client([]).get(endless_server().await).send().await.unwrap();
+    let error = answer.bytes().await.unwrap_err();
+    assert!(
+        matches!(error, HttpClientError::TooLarge { .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
 async fn no_free_place_in_time_is_unavailable() {
     let server = server(ResponseTemplate::new(200)).await;
     let settings = [
@@ -184,16 +253,11 @@ async fn what_is_no_url_is_our_own_fault() {
 #[tokio::test]
 async fn a_certificate_that_can_not_be_read_is_named_with_its_setting() {
     let dir = tempfile::tempdir().unwrap();
-    let refused = |content: Option<&str>| {
-        let file = dir.path().join("ca.pem");
-        if let Some(content) = content {
-            std::fs::write(&file, content).unwrap();
-        }
-        let config = Config::for_tests([("HTTP_CLIENT_CA_CERT", file.to_str().unwrap())]);
-        HttpClient::new(config.section()).unwrap_err().to_string()
-    };
-    for error in [refused(None), refused(Some("no certificate"))] {
-        assert!(error.starts_with("HTTP_CLIENT_CA_CERT: "), "{error}");
-        assert!(error.contains("ca.pem"), "{error}");
-    }
+    let file = dir.path().join("ca.pem");
+    let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    std::fs::write(&file, broken).unwrap();
+    let config = Config::for_tests([("HTTP_CLIENT_CA_CERT", file.to_str().unwrap())]);
+    let error = HttpClient::new(config.section()).unwrap_err().to_string();
+    assert!(error.starts_with("HTTP_CLIENT_CA_CERT: "), "{error}");
+    assert!(error.contains("ca.pem"), "{error}");
 }

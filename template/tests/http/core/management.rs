@@ -1,5 +1,6 @@
 //! What operators and probes ask.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use app::core::config::AppEnv;
@@ -11,9 +12,17 @@ use tokio::time::timeout;
 
 use crate::support::{Logs, TestApp};
 
+thread_local! {
+    /// What the check says to this test; tests have a runtime of one thread.
+    static BROKEN: Cell<bool> = const { Cell::new(true) };
+}
+
 #[expect(clippy::unused_async, reason = "checks are async functions")]
 async fn spare_part(_: AppState) -> Result<(), std::io::Error> {
-    Err(std::io::Error::other("the drawer is empty"))
+    if BROKEN.get() {
+        return Err(std::io::Error::other("the drawer is empty"));
+    }
+    Ok(())
 }
 
 // Not needed to answer requests: the service stays ready.
@@ -49,32 +58,42 @@ async fn every_registered_check_has_an_entry() {
     let response = app.get("/health").await;
     assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     let redacted = ".checks.*.duration_ms";
-    insta::assert_json_snapshot!(response.problem(), { redacted => 0.1 }, @r#"
+    insta::assert_json_snapshot!(response.json(), { redacted => 0.1 }, @r#"
     {
       "checks": {
         "database": {
           "duration_ms": 0.1,
           "gates_readiness": true,
-          "healthy": true
+          "status": "healthy"
         },
         "toys": {
           "duration_ms": 0.1,
           "failure": "the drawer is empty",
           "gates_readiness": false,
-          "healthy": false
+          "status": "unhealthy"
         }
       },
-      "code": "unavailable",
-      "detail": "Failing: toys."
+      "status": "unhealthy"
     }
     "#);
 }
 
 #[tokio::test]
+async fn a_service_is_healthy_when_all_its_checks_are() {
+    BROKEN.set(false);
+    let app = TestApp::new().await;
+    let response = app.get("/health").await;
+    assert_eq!(response.status, StatusCode::OK);
+    let health = response.json();
+    assert_eq!(health["status"], "healthy");
+    assert_eq!(health["checks"]["toys"]["status"], "healthy");
+}
+
+#[tokio::test]
 async fn what_a_check_says_stays_inside_in_production() {
     let app = TestApp::without_database_in(AppEnv::Prod, Surface::Management, []);
-    let checks = app.get("/health").await.problem()["checks"].clone();
-    assert_eq!(checks["toys"]["healthy"], false);
+    let checks = app.get("/health").await.json()["checks"].clone();
+    assert_eq!(checks["toys"]["status"], "unhealthy");
     assert!(checks["toys"].get("failure").is_none());
 }
 

@@ -121,7 +121,7 @@ async fn headers_are_read_and_refused_by_name() {
     [
       {
         "detail": "must be at most 9, was 10",
-        "parameter": "x_toy_size"
+        "parameter": "x-toy-size"
       }
     ]
     "#);

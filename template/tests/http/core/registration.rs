@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use crate::support::TestApp;
 
 /// Get it
-#[utoipa::path(get, path = "/{id}", params(("id" = String, Path)), responses((status = NO_CONTENT)))]
+#[utoipa::path(get, path = "/{id}", params(("id" = String, Path)), responses((status = NO_CONTENT), (status = FORBIDDEN)))]
 async fn get_it() -> NoContent {
     NoContent
 }
@@ -83,6 +83,42 @@ fn a_method_and_path_registered_twice_names_both_files() {
     assert_eq!(
         error,
         "GET /x/{id} is registered twice: in src/a.rs and in src/b.rs"
+    );
+}
+
+#[test]
+fn a_path_for_clients_and_for_operators_names_both_files() {
+    let error = refused(
+        route_module! { public at "/x": Routes::new().add(routes!(get_it)) },
+        route_module! { management at "/x": Routes::new().add(routes!(delete_it)) },
+    );
+    assert_eq!(
+        error,
+        "/x/{id} is public in src/a.rs and management in src/b.rs: one port can't serve both"
+    );
+    let error = refused(
+        route_module! { management at "/x": Routes::new().add(routes!(get_it)) },
+        route_module! { public at "/x": Routes::new().add(routes!(delete_it)) },
+    );
+    assert_eq!(
+        error,
+        "/x/{id} is management in src/a.rs and public in src/b.rs: one port can't serve both"
+    );
+}
+
+#[test]
+fn a_path_of_the_service_itself_is_not_for_operators() {
+    /// Be in the way
+    #[utoipa::path(post, path = "/openapi.json", responses((status = NO_CONTENT)))]
+    async fn in_the_way() -> NoContent {
+        NoContent
+    }
+    let module = route_module! { management at "/": Routes::new().add(routes!(in_the_way)) };
+    let module = in_file("src/a.rs", module);
+    let error = Api::assemble(&[module], None).err().unwrap().to_string();
+    assert!(
+        error.contains("/core/http/docs.rs and management in src/a.rs"),
+        "{error}"
     );
 }
 

@@ -95,6 +95,43 @@ async fn the_level_of_the_line_says_whether_the_service_failed() {
 }
 
 #[tokio::test]
+async fn a_request_whose_client_leaves_has_its_line_too() {
+    let logs = Logs::capture();
+    let app = TestApp::without_database();
+    let mut request = app
+        .get("/toys/endless")
+        .header("x-request-id", "gone-1")
+        .into_future();
+    assert!(futures::poll!(&mut request).is_pending());
+    assert!(logs.of_requests().is_empty());
+    drop(request);
+
+    let lines = logs.of_requests();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0]["fields"]["duration_ms"].is_f64());
+    insta::assert_json_snapshot!(lines[0], { ".timestamp" => "-", ".fields.duration_ms" => 0.1, ".spans" => "-" }, @r#"
+    {
+      "fields": {
+        "code": "cancelled",
+        "duration_ms": 0.1,
+        "message": "GET /toys/endless 499",
+        "method": "GET",
+        "route": "/toys/endless",
+        "status": 499
+      },
+      "level": "INFO",
+      "span": {
+        "name": "request",
+        "request_id": "gone-1"
+      },
+      "spans": "-",
+      "target": "app::core::http::middleware::boundary",
+      "timestamp": "-"
+    }
+    "#);
+}
+
+#[tokio::test]
 async fn nothing_guesses_types_of_content() {
     let app = TestApp::without_database_in(AppEnv::Prod, Surface::Public, []);
     for path in ["/toys", "/nowhere"] {

@@ -113,11 +113,11 @@ async fn keep_database_busy(address: SocketAddr, database: &Database) -> [TcpStr
     [http1, http2]
 }
 
-/// The statements would go on for much longer than the service waits for its connections.
+/// Left alone, the statements would end at their limit, while the service waits for its connections, and be answered with 504.
 #[tokio::test]
 async fn a_second_signal_cuts_requests_off_and_ends_their_statements() {
     let database = TestDatabase::new().await;
-    let pool = database.pool([]);
+    let pool = database.pool([("COMMAND_TIMEOUT_SECS", "19")]);
     let app = AppState::builder(Config::for_tests([("SERVER_PORT", "0")]));
     let app = app.database(pool.clone()).build().unwrap();
     let server = Server::bind(app).await.unwrap();
@@ -132,6 +132,9 @@ async fn a_second_signal_cuts_requests_off_and_ends_their_statements() {
     stop.send(()).unwrap();
     running.await.unwrap();
     assert_eq!(pool.status().size, 0, "{:#?}", logs.of("core"));
+    let ended = logs.of_requests();
+    let ended: Vec<_> = ended.iter().map(|line| &line["fields"]["code"]).collect();
+    assert_eq!(ended, ["cancelled", "cancelled"]);
     for mut client in clients {
         let mut answer = Vec::new();
         // an end or an error, but no answer
@@ -142,11 +145,21 @@ async fn a_second_signal_cuts_requests_off_and_ends_their_statements() {
 
 #[tokio::test]
 async fn requests_that_take_longer_than_the_stop_may_are_cut_off() {
+    // as short as they can be inside each other
     let settings = [
         ("SERVER_PORT", "0"),
         ("SERVER_SHUTDOWN_TIMEOUT_SECS", "2"),
         ("SERVER_REQUEST_TIMEOUT_SECS", "2"),
         ("DATABASE_COMMAND_TIMEOUT_SECS", "1"),
+        ("DATABASE_POOL_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_CONNECT_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_READ_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_REQUEST_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_POOL_TIMEOUT_SECS", "1"),
     ];
     let app = AppState::builder(nowhere(AppEnv::Local, settings));
     let server = Server::bind(app.build().unwrap()).await.unwrap();

@@ -171,7 +171,7 @@ async fn delete_toy(_: ValidPath<ToyPath>) -> NoContent {
 }
 
 /// Read headers
-#[utoipa::path(get, path = "/headers", params(ToyHeaders), responses((status = OK, body = u8)))]
+#[utoipa::path(get, path = "/headers", params(ToyHeaders), responses((status = OK, body = u8, content_type = "application/json")))]
 async fn toy_headers(headers: ValidHeaders<ToyHeaders>) -> Json<u8> {
     Json(headers.x_toy_size)
 }
@@ -222,13 +222,13 @@ struct Foreign {
 }
 
 /// Use an extractor of axum's own
-#[utoipa::path(get, path = "/foreign", responses((status = OK, body = u8)))]
+#[utoipa::path(get, path = "/foreign", responses((status = OK, body = u8, content_type = "application/json"), (status = BAD_REQUEST)))]
 async fn foreign_toy(Query(query): Query<Foreign>) -> Json<u8> {
     Json(query.number)
 }
 
 /// Miss a row
-#[utoipa::path(get, path = "/missing", responses((status = NO_CONTENT)))]
+#[utoipa::path(get, path = "/missing", responses((status = NO_CONTENT), (status = NOT_FOUND)))]
 async fn missing_toy() -> Result<NoContent> {
     Err(DataError::NotFound {
         resource: "toy",
@@ -238,7 +238,7 @@ async fn missing_toy() -> Result<NoContent> {
 }
 
 /// Meet another version
-#[utoipa::path(get, path = "/stale", responses((status = NO_CONTENT)))]
+#[utoipa::path(get, path = "/stale", responses((status = NO_CONTENT), (status = PRECONDITION_FAILED)))]
 async fn stale_toy() -> Result<NoContent> {
     Err(DataError::StaleVersion {
         resource: "toy",

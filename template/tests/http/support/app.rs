@@ -1,23 +1,29 @@
 //! A service of a test's own.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use app::core::config::{AppEnv, Config};
 use app::core::http::{Api, Surface};
 use app::core::state::{AppState, AppStateBuilder};
 use axum::Router;
 use axum::http::Method;
+use serde_json::Value;
 
 use super::TestDatabase;
 use super::request::TestRequest;
 
 /// What all files registered, these tests' included; put together once.
-static REGISTERED: LazyLock<Api> = LazyLock::new(|| Api::registered().unwrap());
+static REGISTERED: LazyLock<(Api, Arc<Value>)> = LazyLock::new(|| {
+    let api = Api::registered().unwrap();
+    let document = Arc::new(api.document().json().clone());
+    (api, document)
+});
 
 /// A service with a state of its own. Requests go through its router, without a port.
 pub(crate) struct TestApp {
     pub(crate) state: AppState,
     router: Router,
+    document: Arc<Value>,
     _database: Option<TestDatabase>,
 }
 
@@ -44,7 +50,7 @@ impl TestApp {
         all.extend(own);
         let builder = AppState::builder(Config::for_tests(all));
         let state = replace(builder).build().unwrap();
-        Self::of(&REGISTERED, state, Surface::All, Some(database))
+        Self::registered(state, Surface::All, Some(database))
     }
 
     /// Without a database: nobody listens where it should be.
@@ -65,21 +71,31 @@ impl TestApp {
     ) -> Self {
         let config = nowhere(env, settings);
         let state = AppState::builder(config).build().unwrap();
-        Self::of(&REGISTERED, state, surface, None)
+        Self::registered(state, surface, None)
     }
 
     /// These routes only, without a database.
     pub(crate) fn serving(api: &Api) -> Self {
         let config = nowhere(AppEnv::Local, []);
         let state = AppState::builder(config).build().unwrap();
-        Self::of(api, state, Surface::All, None)
+        Self {
+            router: api.router(&state, Surface::All),
+            document: Arc::new(api.document().json().clone()),
+            state,
+            _database: None,
+        }
     }
 
-    fn of(api: &Api, state: AppState, surface: Surface, database: Option<TestDatabase>) -> Self {
-        let router = api.router(&state, surface).unwrap();
+    fn registered(state: AppState, surface: Surface, database: Option<TestDatabase>) -> Self {
+        let (api, document) = &*REGISTERED;
+        let document = match surface {
+            Surface::All => document.clone(),
+            other => Arc::new(api.document_for(other).json().clone()),
+        };
         Self {
+            router: api.router(&state, surface),
+            document,
             state,
-            router,
             _database: database,
         }
     }
@@ -105,7 +121,7 @@ impl TestApp {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> TestRequest {
-        TestRequest::new(self.router.clone(), method, path)
+        TestRequest::new(self.router.clone(), self.document.clone(), method, path)
     }
 }
 

@@ -1,8 +1,10 @@
 //! What was logged while a test ran.
 
-use std::io;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::cell::Cell;
+use std::sync::{Arc, LazyLock, Mutex, Once, PoisonError};
+use std::{io, panic};
 
+use app::core::telemetry::panics::hook;
 use serde_json::Value;
 use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
@@ -36,6 +38,30 @@ impl Logs {
         }
     }
 
+    /// From now on panics of this thread are logged, as they are when the service runs; until what is returned is dropped.
+    pub(crate) fn panics() -> Panics {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let others = panic::take_hook();
+            panic::set_hook(Box::new(move |panic| {
+                if LOG_PANICS.get() {
+                    hook(panic);
+                } else {
+                    others(panic);
+                }
+            }));
+        });
+        LOG_PANICS.set(true);
+        Panics
+    }
+
+    /// The lines that are errors.
+    pub(crate) fn errors(&self) -> Vec<Value> {
+        let mut lines = self.lines();
+        lines.retain(|line| line["level"] == "ERROR");
+        lines
+    }
+
     /// The lines of the module that writes the one line a request has.
     pub(crate) fn of_requests(&self) -> Vec<Value> {
         self.of("boundary")
@@ -43,14 +69,32 @@ impl Logs {
 
     /// The lines of the modules with this in their path.
     pub(crate) fn of(&self, module: &str) -> Vec<Value> {
+        let mut lines = self.lines();
+        lines.retain(|line| line["target"].as_str().unwrap().contains(module));
+        lines
+    }
+
+    fn lines(&self) -> Vec<Value> {
         let written = self.written.0.lock();
         let written = written.unwrap_or_else(PoisonError::into_inner);
         let lines = written.split(|byte| *byte == b'\n');
         let lines = lines.filter(|line| !line.is_empty());
         lines
-            .map(|line| serde_json::from_slice::<Value>(line).unwrap())
-            .filter(|line| line["target"].as_str().unwrap().contains(module))
+            .map(|line| serde_json::from_slice(line).unwrap())
             .collect()
+    }
+}
+
+thread_local! {
+    static LOG_PANICS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// As long as this is kept, panics of this thread are logged; the message of a test that fails would be lost.
+pub(crate) struct Panics;
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        LOG_PANICS.set(false);
     }
 }
 

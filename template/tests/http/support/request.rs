@@ -1,6 +1,7 @@
 //! One request, which is sent by `.await`.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,21 +12,29 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::TestResponse;
+use super::contract::{self, Asked};
 
 /// A request that was not sent yet.
 #[must_use = "a request is sent by `.await`"]
 pub(crate) struct TestRequest {
     router: Router,
+    document: Arc<Value>,
+    method: Method,
+    path: String,
     request: Builder,
-    body: Body,
+    body: Option<String>,
 }
 
 impl TestRequest {
-    pub(super) fn new(router: Router, method: Method, path: &str) -> Self {
+    /// A request to this router, which answers as this document says.
+    pub(super) fn new(router: Router, document: Arc<Value>, method: Method, path: &str) -> Self {
         Self {
             router,
-            request: Request::builder().method(method).uri(path),
-            body: Body::empty(),
+            document,
+            request: Request::builder().method(method.clone()).uri(path),
+            method,
+            path: path.to_owned(),
+            body: None,
         }
     }
 
@@ -47,7 +56,7 @@ impl TestRequest {
     /// Sends this text, as what it claims to be.
     pub(crate) fn text(mut self, content_type: &'static str, body: impl Into<String>) -> Self {
         self.request = self.request.header(CONTENT_TYPE, content_type);
-        self.body = Body::from(body.into());
+        self.body = Some(body.into());
         self
     }
 }
@@ -58,9 +67,17 @@ impl IntoFuture for TestRequest {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let request = self.request.body(self.body).unwrap();
+            let body = self.body.clone().map_or_else(Body::empty, Body::from);
+            let request = self.request.body(body).unwrap();
             let Ok(response) = self.router.oneshot(request).await;
-            TestResponse::read(response).await
+            let response = TestResponse::read(response).await;
+            let asked = Asked {
+                method: &self.method,
+                path: &self.path,
+                body: self.body.as_deref(),
+            };
+            contract::hold(&self.document, &asked, &response);
+            response
         })
     }
 }

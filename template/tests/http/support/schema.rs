@@ -1,5 +1,6 @@
 //! As much of JSON Schema as the OpenAPI document uses: a value is compared with a schema of it.
 
+use regex::Regex;
 use serde_json::{Map, Value};
 
 /// What is wrong with `value` by this schema of the document; nothing, if it is as promised. A keyword that is not known here is
@@ -93,6 +94,9 @@ fn broken(
         "format" => value
             .as_str()
             .is_none_or(|text| has_format(text, rule.as_str().unwrap())),
+        "pattern" => value
+            .as_str()
+            .is_none_or(|text| Regex::new(rule.as_str().unwrap()).unwrap().is_match(text)),
         "required" => {
             let mut names = rule.as_array().unwrap().iter();
             let has = |name: &Value| value.get(name.as_str().unwrap()).is_some();
@@ -118,7 +122,6 @@ fn broken(
         | "default"
         | "deprecated"
         | "propertyNames"
-        | "pattern"
         | "uniqueItems"
         | "readOnly"
         | "writeOnly" => true,

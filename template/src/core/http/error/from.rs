@@ -68,9 +68,9 @@ impl From<HttpClientError> for AppError {
             HttpClientError::Timeout(_) => {
                 Self::timeout("A service that is needed for this took too long.")
             }
-            HttpClientError::Status { .. } | HttpClientError::Answer(_) => {
-                Self::new(ProblemCode::BadGateway)
-            }
+            HttpClientError::Status { .. }
+            | HttpClientError::Answer(_)
+            | HttpClientError::TooLarge { .. } => Self::new(ProblemCode::BadGateway),
             HttpClientError::Settings(_) | HttpClientError::Request(_) => {
                 Self::new(ProblemCode::Internal)
             }

@@ -7,13 +7,14 @@
 //!
 //! Whatever the layer, the client gets a [`Problem`] (RFC 9457): handler, extractor, unknown path, timeout, panic. The middleware
 //! writes its body, since only there the request's id is known, and logs it once, in the line of the request. What is meant for the client stands in
-//! `detail` and `errors`; a cause (`source`) stays in the log, except in `local` and `dev`.
+//! `detail` and `errors`; a cause (`source`) and the `detail` of a 5xx stay in the log, except in `local` and `dev`.
 
 mod code;
 mod from;
 mod problem;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +86,7 @@ impl AppError {
     /// 400: path, query or header values are not acceptable.
     #[must_use]
     pub fn parameters(errors: Vec<FieldError>) -> Self {
-        let detail = refused(errors.len(), "parameter");
+        let detail = refused(&errors, "parameter");
         Self::new(ProblemCode::InvalidParameter)
             .with_detail(detail)
             .with_errors(errors)
@@ -109,7 +110,7 @@ impl AppError {
     /// 422: fields of the body are not acceptable.
     #[must_use]
     pub fn validation(errors: Vec<FieldError>) -> Self {
-        let detail = refused(errors.len(), "field");
+        let detail = refused(&errors, "field");
         Self::new(ProblemCode::Validation)
             .with_detail(detail)
             .with_errors(errors)
@@ -132,7 +133,7 @@ impl AppError {
         Self::new(ProblemCode::Timeout).with_detail(detail)
     }
 
-    /// Tells the client more. Whatever the status: what stands here leaves the process.
+    /// Tells the client more. With a 4xx it leaves the process everywhere; with a 5xx in `local` and `dev` only.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
@@ -195,10 +196,14 @@ impl AppError {
     }
 }
 
-fn refused(count: usize, what: &str) -> String {
-    match count {
+/// How many were refused; several things can be wrong with one.
+fn refused(errors: &[FieldError], what: &str) -> String {
+    let places = errors
+        .iter()
+        .map(|error| (&error.pointer, &error.parameter));
+    match places.collect::<BTreeSet<_>>().len() {
         1 => format!("1 {what} was refused."),
-        _ => format!("{count} {what}s were refused."),
+        count => format!("{count} {what}s were refused."),
     }
 }
 
@@ -250,5 +255,10 @@ mod tests {
             FieldError::pointer("#/b", "is missing"),
         ]);
         assert_eq!(two.to_string(), "2 fields were refused.");
+        let twice = AppError::validation(vec![
+            FieldError::pointer("#/a", "is no e-mail address"),
+            FieldError::pointer("#/a", "must be written in ASCII"),
+        ]);
+        assert_eq!(twice.to_string(), "1 field was refused.");
     }
 }

@@ -108,7 +108,13 @@ impl Failure {
         (!causes.is_empty()).then(|| causes.join(": "))
     }
 
-    /// Gives the response its body and headers. With `reveal_causes`, the client of a failed service reads why.
+    /// What the error says for the client, which reads it from a failed service only where causes are revealed.
+    pub(in crate::core::http) fn detail(&self) -> Option<&str> {
+        self.0.0.detail.as_deref()
+    }
+
+    /// Gives the response its body and headers. With `reveal_causes`, the client of a failed service reads why; without, no more than
+    /// what kind of failure it is.
     pub(in crate::core::http) fn write(
         &self,
         response: &mut Response,
@@ -116,16 +122,12 @@ impl Failure {
         reveal_causes: bool,
     ) {
         let inner = &*self.0.0;
-        let mut detail = inner.detail.clone();
-        if reveal_causes
-            && inner.status.is_server_error()
-            && let Some(causes) = self.causes()
-        {
-            detail = Some(match detail {
-                Some(detail) => Cow::Owned(format!("{detail} ({causes})")),
-                None => Cow::Owned(causes),
-            });
-        }
+        let detail = match (inner.detail.clone(), self.causes()) {
+            (detail, _) if !inner.status.is_server_error() => detail,
+            _ if !reveal_causes => None,
+            (Some(detail), Some(causes)) => Some(Cow::Owned(format!("{detail} ({causes})"))),
+            (detail, causes) => detail.or(causes.map(Cow::Owned)),
+        };
         let problem = Problem {
             kind: inner.code.uri(),
             title: inner.code.title().to_owned(),

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 use serde::de::DeserializeOwned;
 use validator::Validate;
 
@@ -22,10 +22,15 @@ impl<T: DeserializeOwned + Validate, S: Sync> FromRequestParts<S> for ValidHeade
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
-        let headers = text::from_pairs(readable(&parts.headers), Unread::Ignored)
+        let headers: T = text::from_pairs(readable(&parts.headers), Unread::Ignored)
             .map_err(|error| AppError::parameters(vec![error]))?;
-        validation::check_parameters(&headers)?;
-        Ok(Self(headers))
+        match headers.validate() {
+            Ok(()) => Ok(Self(headers)),
+            Err(errors) => {
+                let sent = parts.headers.keys().map(HeaderName::as_str);
+                Err(validation::of_parameters(&errors, sent))
+            }
+        }
     }
 }
 

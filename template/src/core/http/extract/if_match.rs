@@ -10,6 +10,9 @@ use utoipa::openapi::schema::{Object, Type};
 
 use crate::core::http::error::AppError;
 
+/// Tags that a client may name. One is usual; each becomes a value of the statement, of which a database takes so many and no more.
+const MOST_TAGS: usize = 32;
+
 /// The versions of which a change is meant, from `If-Match` (RFC 9110 §13.1.1): the `ETag`s that [`Tagged`] and [`Created`] sent.
 ///
 /// Without the header, and with `*`, any version is: the last write wins. Name it in `params(…)`, so that it is documented.
@@ -30,17 +33,28 @@ impl IfMatch {
     ///
     /// # Errors
     ///
-    /// 400 if the header is no list of entity tags; 412 if none of them can be a version of ours, as weak ones never can.
+    /// 400 if the header is no list of entity tags, or one of more than [`MOST_TAGS`]; 412 if none of them can be a version of ours,
+    /// as weak ones never can.
     fn read(headers: &HeaderMap) -> Result<Self, AppError> {
         let mut versions = Vec::new();
         let mut seen = false;
+        let mut count = 0;
         for value in headers.get_all(IF_MATCH) {
             seen = true;
             let value = value.to_str().map_err(|_| malformed())?.trim();
             if value == "*" {
                 return Ok(Self(None));
             }
-            versions.extend(tags(value).ok_or_else(malformed)?.into_iter().flatten());
+            let tags = tags(value).ok_or_else(malformed)?;
+            count += tags.len();
+            if count > MOST_TAGS {
+                return Err(refused(format!("may have at most {MOST_TAGS} entity tags")));
+            }
+            for version in tags.into_iter().flatten() {
+                if !versions.contains(&version) {
+                    versions.push(version);
+                }
+            }
         }
         match (seen, versions.is_empty()) {
             (false, _) => Ok(Self(None)),
@@ -53,10 +67,11 @@ impl IfMatch {
 }
 
 fn malformed() -> AppError {
-    AppError::parameter(
-        "if-match",
-        "must be `*` or a list of entity tags in quotes, such as `\"3\"`",
-    )
+    refused("must be `*` or a list of entity tags in quotes, such as `\"3\"`")
+}
+
+fn refused(detail: impl Into<String>) -> AppError {
+    AppError::parameter("if-match", detail)
 }
 
 /// What each tag of a list stands for: a version, or nothing that could match. `None` if it is no list of tags.
@@ -136,6 +151,48 @@ mod tests {
         for tag in ["W/\"3\"", "\"abc\"", "\"03\"", "\"\""] {
             assert_eq!(read(tag), Err(412), "{tag}");
         }
+    }
+
+    fn read_tags(tags: impl Iterator<Item = usize>) -> Result<IfMatch, AppError> {
+        let tags: Vec<_> = tags.map(|tag| format!("\"{tag}\"")).collect();
+        let value = HeaderValue::from_str(&tags.join(",")).unwrap();
+        IfMatch::read(&HeaderMap::from_iter([(IF_MATCH, value)]))
+    }
+
+    #[test]
+    fn a_version_named_twice_counts_once() {
+        assert_eq!(
+            read("\"5\", \"3\", \"5\"").unwrap().versions(),
+            Some(&[5, 3][..])
+        );
+    }
+
+    #[test]
+    fn more_tags_than_anybody_needs_are_refused() {
+        assert_eq!(
+            read_tags(1..=MOST_TAGS).unwrap().versions().unwrap().len(),
+            MOST_TAGS
+        );
+        for tags in [MOST_TAGS + 1, 70_000] {
+            let error = read_tags(1..=tags).unwrap_err();
+            assert_eq!(error.status().as_u16(), 400);
+            assert_eq!(error.errors()[0].parameter.as_deref(), Some("if-match"));
+        }
+    }
+
+    #[test]
+    fn tags_are_counted_over_all_lines_of_the_header() {
+        let line = |tag: usize| {
+            (
+                IF_MATCH,
+                HeaderValue::from_str(&format!("\"{tag}\"")).unwrap(),
+            )
+        };
+        let mut headers = HeaderMap::new();
+        headers.extend((1..=MOST_TAGS).map(line));
+        assert!(IfMatch::read(&headers).is_ok());
+        headers.extend([line(MOST_TAGS + 1)]);
+        assert_eq!(IfMatch::read(&headers).unwrap_err().status().as_u16(), 400);
     }
 
     #[test]

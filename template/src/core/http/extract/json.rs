@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 use validator::Validate;
 
+use super::strict::Strict;
 use super::validation::{self, push_segment};
 use super::words;
 use crate::core::http::error::{AppError, FieldError, ProblemCode};
@@ -17,7 +18,7 @@ use crate::core::http::error::{AppError, FieldError, ProblemCode};
 /// A JSON body as a `T`, validated.
 ///
 /// Give `T` `#[serde(deny_unknown_fields)]`: a misspelt field is then an error, instead of a change that doesn't happen. (A test
-/// over the OpenAPI document finds bodies without it.)
+/// over the OpenAPI document finds bodies without it.) As JSON Schema has it, a list is no object, and `39.0` is a whole number.
 #[derive(Clone, Copy, Debug)]
 pub struct ValidJson<T>(pub T);
 
@@ -30,9 +31,11 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJso
                 .with_detail("The body must be `application/json`."));
         }
         let body = Bytes::from_request(request, state).await.map_err(unread)?;
-        let value = parse(&body)?;
-        validation::check_body(&value)?;
-        Ok(Self(value))
+        let value: T = parse(&body)?;
+        match value.validate() {
+            Ok(()) => Ok(Self(value)),
+            Err(errors) => Err(validation::of_body(&errors, &body)),
+        }
     }
 }
 
@@ -64,7 +67,7 @@ fn unread(rejection: BytesRejection) -> AppError {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, AppError> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| {
         let path = error.path().clone();
         let error = error.into_inner();
         // An enum that meets `null` or a number is a fault of the text to `serde_json`: only a second look tells.

@@ -13,6 +13,7 @@ mod if_match;
 mod json;
 mod path;
 mod query;
+mod strict;
 mod text;
 mod validation;
 mod words;

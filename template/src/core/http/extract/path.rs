@@ -2,7 +2,7 @@
 
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, Path, RawPathParams};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use validator::Validate;
@@ -22,8 +22,14 @@ impl<T: DeserializeOwned + Validate + Send, S: Send + Sync> FromRequestParts<S> 
         let Path(path) = Path::<T>::from_request_parts(parts, state)
             .await
             .map_err(refused)?;
-        validation::check_parameters(&path)?;
-        Ok(Self(path))
+        let Err(errors) = path.validate() else {
+            return Ok(Self(path));
+        };
+        let sent = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(AppError::internal)?;
+        let sent = sent.iter().map(|(name, _)| name);
+        Err(validation::of_parameters(&errors, sent))
     }
 }
 

@@ -22,10 +22,17 @@ impl<T: FromQuery + Validate, S: Sync> FromRequestParts<S> for ValidQuery<T> {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
-        let mut pairs = QueryPairs::parse(parts.uri.query().unwrap_or_default())?;
+        let text = parts.uri.query().unwrap_or_default();
+        let mut pairs = QueryPairs::parse(text)?;
         let query = T::from_query(&mut pairs).map_err(|error| AppError::parameters(vec![error]))?;
-        validation::check_parameters(&query)?;
-        Ok(Self(query))
+        match query.validate() {
+            Ok(()) => Ok(Self(query)),
+            Err(errors) => {
+                // What was read is gone.
+                let sent = QueryPairs::parse(text)?;
+                Err(validation::of_parameters(&errors, sent.names()))
+            }
+        }
     }
 }
 

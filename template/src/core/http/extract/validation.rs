@@ -5,35 +5,53 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKind};
+use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use crate::core::http::error::{AppError, FieldError};
 
-/// Refuses a body with pointers to its fields, all at once.
-pub(super) fn check_body(body: &impl Validate) -> Result<(), AppError> {
-    let Err(errors) = body.validate() else {
-        return Ok(());
-    };
-    let found = collect(&errors, "#").into_iter();
-    Err(AppError::validation(
+/// The refusal of a body, with pointers to its fields, all at once.
+pub(super) fn of_body(errors: &ValidationErrors, body: &[u8]) -> AppError {
+    let sent = serde_json::from_slice(body).unwrap_or_default();
+    let found = collect(errors, &sent).into_iter();
+    AppError::validation(
         found
             .map(|(pointer, detail)| FieldError::pointer(pointer, detail))
             .collect(),
-    ))
+    )
 }
 
-/// Refuses path, query and header parameters by name, all at once.
-pub(super) fn check_parameters(parameters: &impl Validate) -> Result<(), AppError> {
-    let Err(errors) = parameters.validate() else {
-        return Ok(());
-    };
-    let found = collect(&errors, "#").into_iter();
+/// The refusal of path, query and header parameters by name, all at once.
+pub(super) fn of_parameters(
+    errors: &ValidationErrors,
+    sent: impl Iterator<Item: Into<String>>,
+) -> AppError {
+    let sent = sent.map(|name| (name.into(), Value::Null)).collect();
+    let found = collect(errors, &Value::Object(sent)).into_iter();
     let found = found.map(|(pointer, detail)| {
         // Parameters are flat: the last part of the pointer is the name.
         let name = pointer.rsplit('/').next().unwrap_or_default();
         FieldError::parameter(name, detail)
     });
-    Err(AppError::parameters(found.collect()))
+    AppError::parameters(found.collect())
+}
+
+/// What the client calls this field. `validator` knows the field's name in Rust only, so the one that was sent is looked for, regardless of
+/// case and of what is between the words: that finds what `rename_all` made of it. (A `rename` to quite another word is not found.)
+fn sent_name<'s>(field: &'s str, sent: &'s Value) -> &'s str {
+    let field = field.strip_prefix("r#").unwrap_or(field);
+    let letters = |name: &'s str| {
+        let letters = name.chars().filter(|letter| letter.is_alphanumeric());
+        letters.flat_map(char::to_lowercase)
+    };
+    match sent.as_object() {
+        Some(object) if !object.contains_key(field) => {
+            let mut names = object.keys();
+            names
+                .find(|name| letters(name).eq(letters(field)))
+                .map_or(field, String::as_str)
+        }
+        _ => field,
+    }
 }
 
 /// Adds a part to a pointer (RFC 6901 §3 and §6).
@@ -72,9 +90,9 @@ pub(super) fn push_segment(pointer: &mut String, segment: &str) {
 }
 
 /// Pointer and message of everything found, sorted by pointer, since the maps have no order.
-fn collect(errors: &ValidationErrors, at: &str) -> Vec<(String, String)> {
+fn collect(errors: &ValidationErrors, sent: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    descend(errors, at, &mut found);
+    descend(errors, "#", sent, &mut found);
     found.sort();
     found
 }
@@ -82,17 +100,21 @@ fn collect(errors: &ValidationErrors, at: &str) -> Vec<(String, String)> {
 /// `validator`'s names for what is about the whole struct, and for the elements of a list that is a whole body.
 const WHOLE: [&str; 2] = ["__all__", "_tmp_validator"];
 
-fn descend(errors: &ValidationErrors, at: &str, found: &mut Vec<(String, String)>) {
+fn descend(errors: &ValidationErrors, at: &str, sent: &Value, found: &mut Vec<(String, String)>) {
     for (field, kind) in errors.errors() {
         let mut pointer = at.to_owned();
+        let mut sent = sent;
         if !WHOLE.contains(&field.as_ref()) {
-            push_segment(&mut pointer, field);
+            let name = sent_name(field, sent);
+            push_segment(&mut pointer, name);
+            // Null where nothing was sent.
+            sent = &sent[name];
         }
         match kind {
-            ValidationErrorsKind::Struct(errors) => descend(errors, &pointer, found),
+            ValidationErrorsKind::Struct(errors) => descend(errors, &pointer, sent, found),
             ValidationErrorsKind::List(elements) => {
                 for (index, errors) in elements {
-                    descend(errors, &format!("{pointer}/{index}"), found);
+                    descend(errors, &format!("{pointer}/{index}"), &sent[*index], found);
                 }
             }
             ValidationErrorsKind::Field(errors) => {
@@ -166,6 +188,9 @@ fn text(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use validator::Validate;
+
     use super::*;
 
     #[derive(Validate)]
@@ -198,7 +223,7 @@ mod tests {
             lines: vec![line(1, "ok"), line(0, "much too long")],
         };
         assert_eq!(
-            collect(&order.validate().unwrap_err(), "#"),
+            collect(&order.validate().unwrap_err(), &Value::Null),
             [
                 ("#/email", "is no e-mail address"),
                 ("#/lines/1/note", "must be 1 to 5 characters"),
@@ -211,8 +236,41 @@ mod tests {
     #[test]
     fn a_list_as_the_whole_body_is_pointed_into() {
         let lines = vec![line(1, "ok"), line(101, "ok")];
-        let found = collect(&lines.validate().unwrap_err(), "#");
+        let found = collect(&lines.validate().unwrap_err(), &Value::Null);
         assert_eq!(found[0].0, "#/1/quantity");
+    }
+
+    #[derive(Validate, serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Parcel {
+        #[validate(range(max = 30))]
+        max_weight: u32,
+        #[validate(nested)]
+        sent_to: Address,
+    }
+
+    #[derive(Validate, serde::Deserialize)]
+    #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+    struct Address {
+        #[validate(length(min = 1))]
+        street_1: String,
+        #[validate(length(min = 1))]
+        r#type: String,
+    }
+
+    #[test]
+    fn a_field_is_called_as_it_was_sent() {
+        let sent = json!({ "maxWeight": 31, "sentTo": { "STREET-1": "", "TYPE": "" } });
+        let parcel: Parcel = serde_json::from_value(sent.clone()).unwrap();
+        let errors = parcel.validate().unwrap_err();
+        let found = collect(&errors, &sent).into_iter();
+        let pointers: Vec<_> = found.map(|(pointer, _)| pointer).collect();
+        assert_eq!(
+            pointers,
+            ["#/maxWeight", "#/sentTo/STREET-1", "#/sentTo/TYPE"]
+        );
+        let absent = collect(&errors, &Value::Null);
+        assert_eq!(absent[2].0, "#/sent_to/type");
     }
 
     #[test]

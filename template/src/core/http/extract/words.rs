@@ -3,7 +3,14 @@
 /// Puts a message of `serde` into words; what a type says itself stays as it is.
 pub(super) fn of_serde(message: &str) -> String {
     if let Some((found, expected)) = after(message, "invalid type: ", ", expected ") {
-        return format!("must be {}, was {}", kind(expected), found_kind(found));
+        let expected = kind(expected);
+        // That it is a number is not what is wrong then.
+        let found = if found.starts_with("floating") && expected.starts_with(WHOLE) {
+            found_value(found)
+        } else {
+            found_kind(found)
+        };
+        return format!("must be {expected}, was {found}");
     }
     if let Some((found, expected)) = after(message, "invalid value: ", ", expected ") {
         return format!("must be {}, was {}", kind(expected), found_value(found));
@@ -53,6 +60,9 @@ fn known(message: &str) -> Vec<&str> {
     let (_, expected) = message.rsplit_once("expected ").unwrap_or_default();
     expected.split('`').skip(1).step_by(2).collect()
 }
+
+/// How the words for every whole number begin.
+const WHOLE: &str = "a whole number";
 
 /// What was expected: `serde` names Rust's types.
 pub(super) fn kind(expected: &str) -> String {
@@ -139,6 +149,10 @@ mod tests {
         assert_eq!(
             said(r#"{"count": 300}"#),
             "must be a whole number from 0 to 255, was 300"
+        );
+        assert_eq!(
+            said(r#"{"count": 1.5}"#),
+            "must be a whole number from 0 to 255, was 1.5"
         );
         assert_eq!(said(r#"{"name": 1.5}"#), "must be a text, was a number");
         assert_eq!(said(r#"{"names": {}}"#), "must be a list, was an object");

@@ -1,6 +1,7 @@
 //! Where a request enters and its answer leaves: what every one of them has, whatever answered it.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -15,6 +16,7 @@ use tracing::{Instrument, debug, error, error_span, info};
 use crate::core::http::error::Failure;
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
+use crate::core::telemetry::panics::Panic;
 
 /// The header with the request's id, inbound, in the answer, and in requests to other services.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,7 +30,7 @@ pub(super) enum Traffic {
     Probes,
 }
 
-/// Gives every request an id and a span, and every answer the id, security headers, the body of an error, and one line in the log.
+/// Gives every request an id, a span and one line in the log, and every answer the id, security headers and the body of an error.
 #[derive(Clone)]
 pub(super) struct Boundary<S> {
     inner: S,
@@ -59,15 +61,13 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let start = Instant::now();
+        let line = Line::begin(&request, self.traffic);
         let id = request_id(&request);
-        let method = request.method().clone();
         let uri = request.uri().clone();
-        let matched = request.extensions().get::<MatchedPath>().cloned();
         // At `error`, so that the id is in the lines of every level.
         let span = error_span!("request", request_id = id.as_str());
         let answer = span.in_scope(|| self.inner.call(request));
-        let (traffic, reveal_causes) = (self.traffic, self.reveal_causes);
+        let reveal_causes = self.reveal_causes;
 
         let work = async move {
             let Ok(mut response) = answer.await;
@@ -87,15 +87,7 @@ where
             }
             headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
-            let line = Line {
-                method: &method,
-                // A path that no route has is not logged: it is the client's to choose, and could be anything.
-                route: matched.as_ref().map_or("(no route)", MatchedPath::as_str),
-                status: response.status(),
-                start,
-                failure: failure.as_ref(),
-            };
-            line.log(traffic);
+            line.end(response.status(), failure.as_ref());
             Ok(response)
         };
         Box::pin(id.scope(work).instrument(span))
@@ -108,20 +100,51 @@ fn request_id(request: &Request) -> RequestId {
         .unwrap_or_else(RequestId::generate)
 }
 
-/// The one line a request has in the log.
-struct Line<'r> {
-    method: &'r Method,
-    route: &'r str,
-    status: StatusCode,
+/// The one line a request has in the log. Dropped before the answer is there, since the client left or the service ends, it says so:
+/// a service that clients give up on would look idle otherwise.
+struct Line {
+    method: Method,
+    matched: Option<MatchedPath>,
     start: Instant,
-    failure: Option<&'r Failure>,
+    traffic: Traffic,
+    written: bool,
 }
 
-impl Line<'_> {
+/// How a request ended.
+enum End<'f> {
+    Answered(StatusCode, Option<&'f Failure>),
+    Cancelled,
+}
+
+/// What stands for the status of a request that was cancelled. It is never sent; proxies log it, too.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+impl Line {
+    fn begin(request: &Request, traffic: Traffic) -> Self {
+        Self {
+            method: request.method().clone(),
+            matched: request.extensions().get::<MatchedPath>().cloned(),
+            start: Instant::now(),
+            traffic,
+            written: false,
+        }
+    }
+
+    fn end(mut self, status: StatusCode, failure: Option<&Failure>) {
+        self.written = true;
+        self.write(&End::Answered(status, failure));
+    }
+
     /// A failure of the service is an error; what a client did wrong is not.
-    fn log(&self, traffic: Traffic) {
-        let Self { method, route, .. } = *self;
-        let status = self.status.as_u16();
+    fn write(&self, end: &End<'_>) {
+        let method = &self.method;
+        // A path that no route has is not logged: it is the client's to choose, and could be anything.
+        let route = self.matched.as_ref();
+        let route = route.map_or("(no route)", MatchedPath::as_str);
+        let status = match end {
+            End::Answered(status, _) => status.as_u16(),
+            End::Cancelled => CLIENT_CLOSED_REQUEST,
+        };
         macro_rules! line {
             ($level:ident, $($failure:tt)*) => {
                 $level!(
@@ -134,15 +157,30 @@ impl Line<'_> {
                 )
             };
         }
-        match self.failure {
-            Some(failure) if self.status.is_server_error() => {
+        match end {
+            End::Answered(status, Some(failure)) if status.is_server_error() => {
+                let code = failure.error().code().as_str();
                 let cause = failure.causes();
                 let cause = cause.as_deref();
-                line!(error, code = failure.error().code().as_str(), error = cause,);
+                // A panic has no other line: it says where it was in this one.
+                let panic = failure.error().source();
+                let panic = panic.and_then(|source| source.downcast_ref::<Panic>());
+                line!(
+                    error,
+                    code,
+                    detail = failure.detail(),
+                    error = cause,
+                    location = panic.and_then(Panic::location),
+                    backtrace = panic.and_then(Panic::backtrace),
+                );
             }
-            Some(failure) => line!(info, code = failure.error().code().as_str(),),
-            None if traffic == Traffic::Probes => line!(debug,),
-            None => line!(info,),
+            End::Answered(_, Some(failure)) => {
+                line!(info, code = failure.error().code().as_str(),);
+            }
+            End::Answered(status, None) if status.is_server_error() => line!(error,),
+            End::Answered(_, None) if self.traffic == Traffic::Probes => line!(debug,),
+            End::Answered(_, None) => line!(info,),
+            End::Cancelled => line!(info, code = "cancelled",),
         }
     }
 
@@ -150,5 +188,13 @@ impl Line<'_> {
     fn duration_ms(&self) -> f64 {
         let micros = u32::try_from(self.start.elapsed().as_micros());
         f64::from(micros.unwrap_or(u32::MAX)) / 1000.0
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.written {
+            self.write(&End::Cancelled);
+        }
     }
 }

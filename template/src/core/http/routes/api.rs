@@ -52,6 +52,10 @@ impl Api {
         authentication: Option<Authentication>,
     ) -> Result<Self, RoutesError> {
         let mut assembly = Assembly::new();
+        for row in docs::rows() {
+            assembly.path(&row.path, row.origin)?;
+            assembly.row(row)?;
+        }
         for module in modules {
             assembly.module(module, authentication)?;
         }
@@ -65,7 +69,8 @@ impl Api {
     }
 
     /// The document with what this surface serves; elsewhere a client would only meet 404.
-    pub(in crate::core::http) fn document_for(&self, surface: Surface) -> Document {
+    #[must_use]
+    pub fn document_for(&self, surface: Surface) -> Document {
         match surface {
             Surface::All => self.document.clone(),
             Surface::Public | Surface::Management => self.document.only(|path| {
@@ -192,15 +197,15 @@ impl Assembly {
         operation: &mut Operation,
     ) -> Result<(), RoutesError> {
         let origin = module.origin;
-        if let Some(first) = self.routes.insert((method, path.to_owned()), origin) {
-            return Err(RoutesError::DuplicateRoute {
-                method,
-                path: path.to_owned(),
-                first,
-                second: origin,
-            });
-        }
         let id = operation.operation_id.clone().unwrap_or_default();
+        self.row(RouteRow {
+            method,
+            path: path.to_owned(),
+            exposure: module.exposure,
+            operation: id.clone(),
+            origin,
+            reference: module.reference_name(),
+        })?;
         if let Some(first) = self.operations.insert(id.clone(), origin) {
             return Err(RoutesError::DuplicateOperation {
                 id,
@@ -211,14 +216,31 @@ impl Assembly {
         if operation.tags.as_ref().is_none_or(Vec::is_empty) {
             operation.tags = Some(vec![module.tag().to_owned()]);
         }
-        self.table.push(RouteRow {
-            method,
-            path: path.to_owned(),
-            exposure: module.exposure,
-            operation: id,
-            origin,
-            reference: module.reference_name(),
-        });
+        Ok(())
+    }
+
+    /// Takes a method of a path into the table, if nobody has it yet and the path is not on the other port.
+    fn row(&mut self, row: RouteRow) -> Result<(), RoutesError> {
+        let key = (row.method, row.path.clone());
+        if let Some(first) = self.routes.insert(key, row.origin) {
+            return Err(RoutesError::DuplicateRoute {
+                method: row.method,
+                path: row.path,
+                first,
+                second: row.origin,
+            });
+        }
+        let management = |exposure| exposure == Exposure::Management;
+        let mut same_path = self.table.iter().filter(|other| other.path == row.path);
+        let mixed = same_path.find(|other| management(other.exposure) != management(row.exposure));
+        if let Some(other) = mixed {
+            return Err(RoutesError::MixedExposure {
+                first: (other.exposure, other.origin),
+                second: (row.exposure, row.origin),
+                path: row.path,
+            });
+        }
+        self.table.push(row);
         Ok(())
     }
 
@@ -243,21 +265,8 @@ impl Assembly {
     }
 
     fn finish(mut self) -> Result<Api, RoutesError> {
-        if self.table.is_empty() {
+        if self.openapi.paths.paths.is_empty() {
             return Err(RoutesError::Empty);
-        }
-        for row in docs::rows() {
-            self.path(&row.path, row.origin)?;
-            let key = (row.method, row.path.clone());
-            if let Some(first) = self.routes.insert(key, row.origin) {
-                return Err(RoutesError::DuplicateRoute {
-                    method: row.method,
-                    path: row.path,
-                    first: row.origin,
-                    second: first,
-                });
-            }
-            self.table.push(row);
         }
         self.table
             .sort_by(|a, b| (&a.path, a.method).cmp(&(&b.path, b.method)));

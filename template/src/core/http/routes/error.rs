@@ -42,6 +42,19 @@ pub enum RoutesError {
         /// Who has the second.
         second: Origin,
     },
+    /// A path is served to clients and to operators, which outside `local` are different ports with different middleware.
+    #[error(
+        "{path} is {} in {} and {} in {}: one port can't serve both",
+        first.0.as_str(), first.1.file, second.0.as_str(), second.1.file
+    )]
+    MixedExposure {
+        /// The path.
+        path: String,
+        /// Who has it first, and for whom.
+        first: (Exposure, Origin),
+        /// Who wants it for others.
+        second: (Exposure, Origin),
+    },
     /// Two operations have one id, which generated clients use as a function's name.
     #[error("the operation id `{id}` is used twice: in {} and in {}", first.file, second.file)]
     DuplicateOperation {

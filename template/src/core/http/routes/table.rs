@@ -35,14 +35,10 @@ impl RouteRow {
         }
     }
 
-    /// The file it is registered in, from `src/` on: the compiler's own path depends on where it was called.
+    /// The file it is registered in, from `src/` on.
     #[must_use]
     pub fn file(&self) -> &'static str {
-        let file = self.origin.file;
-        match file.rfind("/src/").or_else(|| file.rfind("/tests/")) {
-            Some(slash) => &file[slash + 1..],
-            None => file,
-        }
+        self.origin.short_file()
     }
 }
 

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 pub(crate) use lists::{changing_pages, pages, streams};
 pub(crate) use operations::operations;
-pub(crate) use rows::{deletes, many_rows, reads, updates};
+pub(crate) use rows::{deletes, locks, many_rows, reads, updates};
 
 /// The row of an entity.
 pub(crate) type Row<E> = <E as EntityTrait>::Model;
@@ -163,7 +163,7 @@ macro_rules! conformance {
     )+};
     ($entity:ident) => {
         $crate::repositories::suite::conformance!(
-            $entity: reads, updates, deletes, many_rows, streams, pages, changing_pages, operations
+            $entity: reads, updates, locks, deletes, many_rows, streams, pages, changing_pages, operations
         );
     };
 }

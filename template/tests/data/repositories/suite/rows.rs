@@ -86,6 +86,27 @@ pub(crate) async fn updates<E: Sample, C: Connection>(connection: &C) {
     }
 }
 
+/// A row that is about to be changed is found as any other, unless it has none of the versions that are meant.
+pub(crate) async fn locks<E: Sample, C: Connection>(connection: &C) {
+    let repository = E::repository(connection);
+    let created = repository.create(E::row(1)).await.unwrap();
+    let id = id_of::<E>(&created);
+    for expected in [None, Some(&[1][..]), Some(&[7, 1])] {
+        let found = repository.get_for_update(id, expected).await.unwrap();
+        assert_eq!(found, created);
+    }
+    for expected in [&[2][..], &[]] {
+        let stale = repository.get_for_update(id, Some(expected)).await;
+        let stale = stale.unwrap_err();
+        assert!(matches!(stale, DataError::StaleVersion { .. }), "{stale}");
+    }
+    for expected in [None, Some(&[1][..])] {
+        let missing = repository.get_for_update(Uuid::now_v7(), expected).await;
+        let missing = missing.unwrap_err();
+        assert!(matches!(missing, DataError::NotFound { .. }), "{missing}");
+    }
+}
+
 /// What is deleted is gone; deleting it again is no error; a stale version keeps it.
 pub(crate) async fn deletes<E: Sample, C: Connection>(connection: &C) {
     let repository = E::repository(connection);

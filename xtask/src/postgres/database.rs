@@ -1,0 +1,147 @@
+//! Databases for single checks.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Result, bail};
+
+/// A database of a check's own; dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct Database {
+    url: String,
+    name: String,
+    server: String,
+    psql: PathBuf,
+    log: PathBuf,
+}
+
+impl Database {
+    /// Creates an empty one on the server that a URL names.
+    pub(super) fn create(server: &str, psql: &Path, log: &Path) -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("strata_check_{}_{number}", std::process::id());
+        let database = Self {
+            url: with_database(server, &name),
+            name,
+            server: server.to_owned(),
+            psql: psql.to_owned(),
+            log: log.to_owned(),
+        };
+        if !database.ask_server("CREATE DATABASE")? {
+            bail!("the database cannot be created; see {}", log.display());
+        }
+        Ok(database)
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn ask_server(&self, statement: &str) -> Result<bool> {
+        let output = File::options().create(true).append(true).open(&self.log)?;
+        // The password goes into the environment: everybody on this machine can read the arguments.
+        let (server, password) = without_password(&self.server);
+        let mut command = Command::new(&self.psql);
+        command.args([
+            "--no-psqlrc",
+            "--quiet",
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--dbname",
+            &server,
+        ]);
+        command.args(["--command", &format!("{statement} {}", self.name)]);
+        command.envs(password.map(|password| ("PGPASSWORD", password)));
+        command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        Ok(command.status()?.success())
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A private server goes anyway; on somebody's own, what is left has a telling name.
+        let _ = self.ask_server("DROP DATABASE IF EXISTS");
+    }
+}
+
+/// The same server, another database.
+fn with_database(url: &str, name: &str) -> String {
+    let (rest, options) = url
+        .split_once('?')
+        .map_or((url, String::new()), |(rest, options)| {
+            (rest, format!("?{options}"))
+        });
+    let (scheme, place) = rest.split_once("://").unwrap_or(("postgres", rest));
+    let server = place.split('/').next().unwrap_or_default();
+    format!("{scheme}://{server}/{name}{options}")
+}
+
+/// The URL without its password, and the password.
+fn without_password(url: &str) -> (String, Option<String>) {
+    let parts = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let (login, place) = rest.split_once('@')?;
+        let (user, password) = login.split_once(':')?;
+        Some((
+            format!("{scheme}://{user}@{place}"),
+            percent_decoded(password),
+        ))
+    };
+    parts().map_or_else(
+        || (url.to_owned(), None),
+        |(url, password)| (url, Some(password)),
+    )
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = tail
+            .get(..2)
+            .and_then(|code| std::str::from_utf8(code).ok());
+        let code = code
+            .and_then(|code| u8::from_str_radix(code, 16).ok())
+            .filter(|_| *first == b'%');
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_database_keeps_user_port_and_options() {
+        let url = "postgres://me:p%40ss@db.example:5433/postgres?sslmode=require";
+        assert_eq!(
+            with_database(url, "mine"),
+            "postgres://me:p%40ss@db.example:5433/mine?sslmode=require"
+        );
+        assert_eq!(
+            with_database("postgres://localhost", "mine"),
+            "postgres://localhost/mine"
+        );
+    }
+
+    #[test]
+    fn a_password_is_taken_out_of_a_url() {
+        let (url, password) = without_password("postgres://me:p%40s%zs@db:5433/x");
+        assert_eq!(
+            (url.as_str(), password.as_deref()),
+            ("postgres://me@db:5433/x", Some("p@s%zs"))
+        );
+        assert_eq!(
+            without_password("postgres://me@db/x"),
+            ("postgres://me@db/x".to_owned(), None)
+        );
+    }
+}
