@@ -22,7 +22,8 @@ pub struct ServerConfig {
     /// Size a request's body may have before it is answered with 413.
     #[validate(range(min = 1, max = 1_073_741_824))]
     pub body_limit_bytes: usize,
-    /// Time that running requests get to end when the server is told to stop. Kubernetes kills 30 seconds after it asked.
+    /// Time that running requests get to end, and the database to be closed, when the server is told to stop. Kubernetes
+    /// kills 30 seconds after it asked.
     #[validate(range(min = 1, max = 3600))]
     pub shutdown_timeout_secs: u64,
     /// Threads that run requests. Without a number there is one for each processor.
