@@ -12,11 +12,17 @@ use crate::core::{
 pub(super) async fn connect(config: &Config) -> anyhow::Result<Database> {
     let section = config.section::<DatabaseConfig>();
     let database = Database::new(section, SERVICE).context("can't use the database")?;
+    wait(&database, config).await?;
+    Ok(database)
+}
+
+/// Waits until the database answers.
+pub(super) async fn wait(database: &Database, config: &Config) -> anyhow::Result<()> {
+    let section = config.section::<DatabaseConfig>();
     let limit = Duration::from_secs(section.connect_wait_secs);
     database.wait_until_ready(limit).await.context(
         "the database can't be used: check DATABASE_URL, or wait longer with DATABASE_CONNECT_WAIT_SECS",
-    )?;
-    Ok(database)
+    )
 }
 
 /// The migrator of the configured database.

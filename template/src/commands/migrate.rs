@@ -5,7 +5,7 @@ use clap::Subcommand;
 
 use super::{Bootstrap, database, output::print_line};
 use crate::core::{
-    config::{AppEnv, Config},
+    config::Config,
     database::migrator::{Migrator, SchemaStatus},
     telemetry::Output,
 };
@@ -22,8 +22,8 @@ pub(super) enum MigrateCommand {
     },
     /// Show what is applied and what is pending
     Status {
-        /// Wait until nothing is pending, at most for so many seconds
-        #[arg(long, value_name = "SECS", num_args = 0..=1, require_equals = true, default_missing_value = "300")]
+        /// Wait until nothing is pending, at most for so many seconds (a day has 86400)
+        #[arg(long, value_name = "SECS", num_args = 0..=1, require_equals = true, default_missing_value = "300", value_parser = clap::value_parser!(u64).range(..=86_400))]
         wait: Option<u64>,
     },
     /// Drop every table and apply all migrations; only in `local`, since all data is lost
@@ -34,7 +34,7 @@ impl MigrateCommand {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let bootstrap = Bootstrap::new(Output::Stderr)?;
         let env = bootstrap.config().env();
-        if matches!(self, Self::Fresh) && env != AppEnv::Local {
+        if matches!(self, Self::Fresh) && !env.may_drop_schema() {
             bail!(
                 "`migrate fresh` drops every table, which is refused outside local (APP_ENV={env})"
             );

@@ -2,7 +2,10 @@
 
 use std::io::{self, Write as _};
 
-use crate::core::config::{Config, ConfigError};
+use crate::core::{
+    config::{Config, ConfigError},
+    telemetry::error_texts,
+};
 
 /// Prints a command's result.
 pub(super) fn print(text: &str) {
@@ -17,19 +20,16 @@ pub(super) fn print_line(text: &str) {
     print(&format!("{text}\n"));
 }
 
-/// Says what went wrong, and below it the causes. Many an error repeats its cause in its own text; that is said once.
+/// Says what went wrong, and below it the causes.
 pub(super) fn error(error: &anyhow::Error) {
     if let Some(problems) = error.downcast_ref::<ConfigError>() {
         say(&problems.to_string());
         return;
     }
-    let mut text = format!("error: {error}");
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text = format!("{text}\n   = {cause}");
-        }
-    }
-    say(&text);
+    say(&format!(
+        "error: {}",
+        error_texts(error.as_ref()).join("\n   = ")
+    ));
 }
 
 /// Says what is odd about the configuration. Commands that log do so there.

@@ -2,11 +2,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{Bootstrap, database, output::print_line};
-use crate::core::{
-    config::{AppEnv, Config},
-    database::seed::seeds,
-    telemetry::Output,
-};
+use crate::core::{config::Config, database::seed::seeds, telemetry::Output};
 
 #[derive(Debug, Args)]
 pub(super) struct SeedArgs {
@@ -18,9 +14,10 @@ pub(super) struct SeedArgs {
 impl SeedArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let bootstrap = Bootstrap::new(Output::Stderr)?;
-        if bootstrap.config().env() == AppEnv::Prod {
+        let env = bootstrap.config().env();
+        if !env.may_seed() {
             bail!(
-                "`seed` writes example data, which is refused where the customers are (APP_ENV=prod)"
+                "`seed` writes example data, which is refused where the customers are (APP_ENV={env})"
             );
         }
         bootstrap.run(async |config| self.seed(&config).await)

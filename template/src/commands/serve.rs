@@ -3,21 +3,27 @@ use anyhow::Context;
 use super::{database, output};
 use crate::core::{
     config::{Config, DatabaseConfig, LogConfig, LogFormat},
-    http::server::{Server, Signals},
+    http::{
+        Api,
+        server::{Server, Signals},
+    },
     state::AppState,
 };
 
 /// Serves until the process is told to stop.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
-    let database = database::connect(&config).await?;
-    if config.section::<DatabaseConfig>().auto_migrate {
-        let applied = database::migrator(&config)?.up().await?;
+    // All that could refuse to start comes before the first change of the database.
+    let app = AppState::builder(config).build()?;
+    Api::registered()?;
+    let migrator = database::migrator(&app.config)?;
+    database::wait(&app.database, &app.config).await?;
+    if app.config.section::<DatabaseConfig>().auto_migrate {
+        let applied = migrator.up().await?;
         if !applied.is_empty() {
             tracing::info!(?applied, "the schema is up to date");
         }
     }
-    let pretty = config.section::<LogConfig>().format == LogFormat::Pretty;
-    let app = AppState::builder(config).database(database).build()?;
+    let pretty = app.config.section::<LogConfig>().format == LogFormat::Pretty;
     let server = Server::bind(app).await?;
     // Before anybody is told that it runs: who knows can stop it, too.
     let mut signals = Signals::listen().context("can't listen for signals")?;

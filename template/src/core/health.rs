@@ -4,6 +4,8 @@
 //! clients can't load what is being checked.
 
 use std::collections::BTreeMap;
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use futures::future::{BoxFuture, join_all};
 use sea_orm::DbErr;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
 use crate::core::registry::{self, Entry, Origin, RegistryError};
 use crate::core::state::{AppState, Shared};
@@ -18,8 +21,8 @@ use crate::core::state::{AppState, Shared};
 /// How long an answer is good: shorter than any probe's period.
 const KEPT: Duration = Duration::from_secs(1);
 
-/// How long one check may take: the kubelet gives up after a second by default, people look a little longer.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one check may take: clearly less than the second after which the kubelet hangs up, or it would never learn why.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(700);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -120,7 +123,9 @@ impl HealthReport {
 }
 
 /// Runs the registered checks and keeps their answers for a moment: a component of [`AppState`].
-pub struct Health {
+pub struct Health(Arc<Checks>);
+
+struct Checks {
     checks: Vec<&'static HealthCheck>,
     kept: Mutex<Option<Arc<HealthReport>>>,
 }
@@ -129,14 +134,30 @@ crate::register_component!(Health: Health::new);
 
 impl Health {
     fn new(_: &Shared) -> Result<Self, RegistryError> {
-        Ok(Self {
+        Ok(Self(Arc::new(Checks {
             checks: registry::entries()?,
             kept: Mutex::new(None),
-        })
+        })))
     }
 
-    /// What the checks say, or said less than a second ago. Concurrent callers wait for one run.
+    /// What the checks say, or said less than a second ago. Concurrent callers wait for one run, which comes to its end, its
+    /// answers kept and its failures logged, even if they all hang up.
     pub async fn report(&self, app: &AppState) -> Arc<HealthReport> {
+        let (checks, app) = (Arc::clone(&self.0), app.clone());
+        let asked = tokio::spawn(async move { checks.report(&app).await }.in_current_span());
+        match asked.await {
+            Ok(report) => report,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // the runtime is being shut down, and we with it
+                Err(_) => pending().await,
+            },
+        }
+    }
+}
+
+impl Checks {
+    async fn report(&self, app: &AppState) -> Arc<HealthReport> {
         let mut kept = self.kept.lock().await;
         if let Some(report) = kept.as_ref().filter(|report| report.taken.elapsed() < KEPT) {
             return report.clone();
@@ -157,7 +178,7 @@ async fn run(check: &HealthCheck, app: &AppState) -> CheckResult {
     let failure = match timeout(CHECK_TIMEOUT, (check.check)(app.clone())).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some(format!("no answer in {} s", CHECK_TIMEOUT.as_secs())),
+        Err(_) => Some(format!("no answer in {} ms", CHECK_TIMEOUT.as_millis())),
     };
     if let Some(failure) = &failure {
         tracing::warn!(check = check.name, %failure, "health check failed");

@@ -12,6 +12,15 @@ pub(crate) const NEEDED: &[(&str, &str)] = if cfg!(feature = "sqlite") {
     &[("DATABASE_URL", "postgres://app@db/app")]
 };
 
+/// What a user of `local` reads who sets these variables.
+#[track_caller]
+pub(crate) fn refused<const N: usize>(pairs: [(&str, &str); N]) -> String {
+    match Config::for_tests_in(AppEnv::Local, NEEDED.iter().copied().chain(pairs)) {
+        Ok(_) => panic!("it loads, and should be refused"),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// What a configuration is read from. Its texts show the temporary directory as nothing, so they are the same every time.
 pub(crate) struct Files {
     dir: TempDir,

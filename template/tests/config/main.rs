@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
 
+mod cors;
+mod database_url;
 mod env_files;
 mod explain;
 mod files;
+mod log;
 mod mistakes;
 mod precedence;
 mod secrets;
 mod sections;
 mod shipped;
+mod timeouts;
 
 #[path = "../support/files.rs"]
 mod project;

@@ -4,15 +4,7 @@ use app::core::config::{AppEnv, Config};
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::files::{Files, NEEDED};
-
-#[track_caller]
-fn refused<const N: usize>(pairs: [(&str, &str); N]) -> String {
-    match Config::for_tests_in(AppEnv::Local, NEEDED.iter().copied().chain(pairs)) {
-        Ok(_) => panic!("it loads, and should be refused"),
-        Err(error) => error.to_string(),
-    }
-}
+use crate::files::{Files, NEEDED, refused};
 
 #[test]
 fn an_unknown_key_in_an_env_file_comes_with_the_nearest_real_one() {
@@ -201,84 +193,11 @@ fn a_word_that_is_none_of_the_choices_lists_them() {
 }
 
 #[test]
-fn timeouts_must_nest() {
-    assert_snapshot!(refused([("DATABASE_COMMAND_TIMEOUT_SECS", "20")]), @r"
-    error: DATABASE_COMMAND_TIMEOUT_SECS must be less than SERVER_REQUEST_TIMEOUT_SECS, which is 20 (default)
-      --> environment
-       |
-       | DATABASE_COMMAND_TIMEOUT_SECS=20
-       |                               ^^ Time a statement may take before the server stops it; default 5
-       = otherwise the request ends first, and its statement runs on for nobody
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-    assert_snapshot!(refused([("SERVER_REQUEST_TIMEOUT_SECS", "26")]), @r"
-    error: SERVER_REQUEST_TIMEOUT_SECS must not exceed SERVER_SHUTDOWN_TIMEOUT_SECS, which is 25 (default)
-      --> environment
-       |
-       | SERVER_REQUEST_TIMEOUT_SECS=26
-       |                             ^^ Time a request may take before it is answered with 504; default 20
-       = otherwise a stop cuts off requests that still had time
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-    assert_snapshot!(refused([("SERVER_SHUTDOWN_TIMEOUT_SECS", "19")]), @r"
-    error: SERVER_SHUTDOWN_TIMEOUT_SECS must be at least SERVER_REQUEST_TIMEOUT_SECS, which is 20 (default)
-      --> environment
-       |
-       | SERVER_SHUTDOWN_TIMEOUT_SECS=19
-       |                              ^^ Time that running requests get to end when the server is told to stop; default 25
-       = otherwise a stop cuts off requests that still had time
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-}
-
-#[test]
 fn outside_local_it_must_be_said_where_the_database_is() {
     let error = Config::for_tests_in(AppEnv::Uat, [("", ""); 0]).unwrap_err();
     assert_snapshot!(error, @r"
     error: DATABASE_URL is not set: nothing says where the database is
        = set DATABASE_URL (postgres://user:password@host:5432/name), or DATABASE_HOST, DATABASE_USER, DATABASE_PASSWORD and DATABASE_NAME
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-}
-
-#[test]
-fn cors_lists_are_checked() {
-    let error = Config::for_tests_in(
-        AppEnv::Prod,
-        [
-            ("DATABASE_URL", "postgres://app@db/app"),
-            ("CORS_ALLOWED_ORIGINS", "*"),
-            ("CORS_ALLOW_CREDENTIALS", "true"),
-        ],
-    )
-    .unwrap_err();
-    assert_snapshot!(error, @r"
-    error: CORS_ALLOWED_ORIGINS must list the origins: APP_ENV=prod refuses `*`
-      --> environment
-       |
-       | CORS_ALLOWED_ORIGINS=*
-       |                      ^ Origins whose pages may call this service, such as `https://app.example.com`, or `*` for all of them
-
-    error: CORS_ALLOW_CREDENTIALS must be false while CORS_ALLOWED_ORIGINS is `*`
-      --> environment
-       |
-       | CORS_ALLOW_CREDENTIALS=true
-       |                        ^^^^ Whether browsers send cookies and credentials along; default false
-       = browsers refuse credentials from any origin: list the origins
-
-    2 problems; nothing was started. `config explain` shows where each value comes from.
-    ");
-    assert_snapshot!(refused([("CORS_ALLOWED_ORIGINS", "https://a.example, b.example/")]), @r"
-    error: CORS_ALLOWED_ORIGINS must hold origins: scheme, host and port, without a path or a final slash
-      --> environment
-       |
-       | CORS_ALLOWED_ORIGINS=https://a.example, b.example/
-       |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ Origins whose pages may call this service, such as `https://app.example.com`, or `*` for all of them; default *
-       = `b.example/` is none; `https://app.example.com` is one
 
     1 problem; nothing was started. `config explain` shows where each value comes from.
     ");
@@ -310,68 +229,32 @@ fn service_links_of_kubernetes_are_explained() {
 }
 
 #[test]
-fn the_url_of_the_database_and_its_parts_exclude_each_other() {
-    let url = ("DATABASE_URL", "postgres://app:hunter2@db/app");
-    assert_snapshot!(refused([url, ("DATABASE_HOST", "db"), ("DATABASE_NAME", "app")]), @r"
-    error: DATABASE_HOST is set beside DATABASE_URL, which already says it
+fn one_port_can_not_serve_both() {
+    assert_snapshot!(refused([("SERVER_MANAGEMENT_PORT", "8080")]), @r"
+    error: SERVER_MANAGEMENT_PORT must not be SERVER_PORT, which is 8080, too
       --> environment
        |
-       | DATABASE_HOST=db
-       |               ^^ Host name or address of the PostgreSQL server, or the directory of its socket
-       = set either DATABASE_URL or the parts; only DATABASE_PASSWORD completes a URL
+       | SERVER_MANAGEMENT_PORT=8080
+       |                        ^^^^ Port of the management routes (health, version), which are not for clients
 
-    error: DATABASE_NAME is set beside DATABASE_URL, which already says it
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+    let error = Config::for_tests_in(
+        AppEnv::Prod,
+        [
+            ("DATABASE_URL", "postgres://app@db/app"),
+            ("SERVER_PORT", "9090"),
+        ],
+    );
+    assert_snapshot!(error.unwrap_err(), @r"
+    error: SERVER_PORT must not be SERVER_MANAGEMENT_PORT, which is 9090, too
       --> environment
        |
-       | DATABASE_NAME=app
-       |               ^^^ Name of the database
-       = set either DATABASE_URL or the parts; only DATABASE_PASSWORD completes a URL
-
-    2 problems; nothing was started. `config explain` shows where each value comes from.
-    ");
-    assert_snapshot!(refused([url, ("DATABASE_PASSWORD", "hunter3")]), @r"
-    error: DATABASE_PASSWORD is set, and DATABASE_URL holds a password, too
-      --> environment
-       = keep one of them
+       | SERVER_PORT=9090
+       |             ^^^^ Port the server listens on; default 8080
 
     1 problem; nothing was started. `config explain` shows where each value comes from.
     ");
-}
-
-#[cfg(feature = "sqlite")]
-#[test]
-fn parts_of_the_database_must_be_complete() {
-    assert_snapshot!(refused([("DATABASE_HOST", "db"), ("DATABASE_USER", "app")]), @r"
-    error: DATABASE_NAME must be set beside DATABASE_HOST, DATABASE_USER
-       = set DATABASE_URL (postgres://user:password@host:5432/name), or DATABASE_HOST, DATABASE_USER, DATABASE_PASSWORD and DATABASE_NAME
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-    assert_snapshot!(refused([("DATABASE_PASSWORD", "hunter2")]), @r"
-    error: DATABASE_PASSWORD is set, but nothing says for which database
-      --> environment
-       = the default, a SQLite file, has no password
-       = set DATABASE_URL (postgres://user:password@host:5432/name), or DATABASE_HOST, DATABASE_USER, DATABASE_PASSWORD and DATABASE_NAME
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-    assert_snapshot!(refused([("DATABASE_URL", "postgres://db/app"), ("DATABASE_PASSWORD", "hunter2")]), @r"
-    error: DATABASE_PASSWORD is set, but DATABASE_URL names no user it could belong to
-      --> environment
-       = write the user into the URL: postgres://user@host:5432/name
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
-}
-
-#[cfg(feature = "sqlite")]
-#[test]
-fn a_url_of_another_database_is_refused_without_showing_it() {
-    assert_snapshot!(refused([("DATABASE_URL", "mysql://root:hunter2@db/app")]), @r"
-    error: DATABASE_URL must begin with postgres:// or sqlite://
-      --> environment
-       = the value is not shown: it may hold a password
-
-    1 problem; nothing was started. `config explain` shows where each value comes from.
-    ");
+    let free = [("SERVER_PORT", "0"), ("SERVER_MANAGEMENT_PORT", "0")];
+    let _ = Config::for_tests(NEEDED.iter().copied().chain(free));
 }

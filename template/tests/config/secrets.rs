@@ -147,48 +147,6 @@ fn local_takes_any_secret() {
     assert_eq!(password(&config), "changeme");
 }
 
-#[test]
-fn the_password_completes_a_url_and_parts_and_is_encoded() {
-    let url = |pairs: &[(&str, &str)]| {
-        let config = Config::for_tests(pairs.iter().copied());
-        config
-            .section::<DatabaseConfig>()
-            .connection_url()
-            .expose_secret()
-            .to_owned()
-    };
-    let secret = ("DATABASE_PASSWORD", "a:b/c@d%");
-    assert_eq!(
-        url(&[URL, secret]),
-        "postgres://app:a%3Ab%2Fc%40d%25@db/app?sslmode=prefer"
-    );
-    assert_eq!(
-        url(&[
-            ("DATABASE_HOST", "db"),
-            ("DATABASE_USER", "me & you"),
-            ("DATABASE_NAME", "app"),
-            secret
-        ]),
-        "postgres://me%20%26%20you:a%3Ab%2Fc%40d%25@db:5432/app?sslmode=prefer"
-    );
-    assert_eq!(
-        url(&[
-            ("DATABASE_HOST", "::1"),
-            ("DATABASE_PORT", "1"),
-            ("DATABASE_USER", "me"),
-            ("DATABASE_NAME", "app")
-        ]),
-        "postgres://me@[::1]:1/app?sslmode=prefer"
-    );
-    assert_eq!(
-        url(&[
-            ("DATABASE_URL", "postgres://db/app?sslmode=require"),
-            ("DATABASE_SSL_ROOT_CERT", "/ca.pem")
-        ]),
-        "postgres://db/app?sslmode=require&sslrootcert=%2Fca.pem"
-    );
-}
-
 /// A text that a generator would not make by chance: quotes, signs with a meaning somewhere, other scripts.
 fn any_secret() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC{1,40}", "[ -~]{1,40}", "[\"'#$%{}\\[\\]=\\\\ ]{1,12}"]

@@ -146,7 +146,7 @@ async fn work_cut_off_at_any_point_leaves_the_pool_whole(
     let Some(db) = TestDatabase::of(kind).await else {
         return;
     };
-    let pool = db.pool([("POOL_MAX_SIZE", "3"), ("POOL_TIMEOUT_SECS", "30")]);
+    let pool = db.pool([("POOL_MAX_SIZE", "3"), ("POOL_TIMEOUT_SECS", "19")]);
     let tasks = (0..240).map(|nr| {
         let pool = pool.clone();
         tokio::spawn(async move { poll_at_most(nr / 4, work(&pool, nr)).await })

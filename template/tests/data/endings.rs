@@ -5,7 +5,9 @@ use std::panic::AssertUnwindSafe;
 use app::core::database::DataError;
 use futures::{FutureExt, TryStreamExt};
 use rstest::rstest;
-use sea_orm::{ConnectionTrait, DbErr, StreamTrait, TransactionSession, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DbErr, StreamTrait, TransactionError, TransactionSession, TransactionTrait,
+};
 
 use crate::{
     support::database::{Kind, TestDatabase},
@@ -227,6 +229,27 @@ async fn a_transaction_with_a_stream_dropped_early_can_only_be_given_up(
         count(db.database()).await == 0
     })
     .await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn why_the_work_failed_is_told_even_if_the_rollback_fails_too(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(db) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let outcome = TransactionTrait::transaction::<_, (), _>(db.database(), |tx| {
+        Box::pin(async move {
+            assert!(cut(tx.query_all_raw(endless(tx))).await);
+            Err(DbErr::Custom("no more toys".to_owned()))
+        })
+    })
+    .await;
+    assert!(
+        matches!(&outcome, Err(TransactionError::Transaction(DbErr::Custom(why))) if why == "no more toys"),
+        "{outcome:?}"
+    );
 }
 
 /// Drops the future in the middle, and says whether that came in time.

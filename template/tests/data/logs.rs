@@ -1,6 +1,13 @@
 //! What was logged while a test ran.
 
-use std::{cell::RefCell, io, sync::Once};
+use std::{
+    cell::RefCell,
+    io,
+    sync::{LazyLock, Once},
+};
+
+use tracing::Dispatch;
+use tracing_subscriber::Registry;
 
 /// Collects what this thread logs from now on; tests have a runtime of one thread.
 ///
@@ -18,6 +25,12 @@ impl Logs {
     pub(crate) fn capture() -> Self {
         static SUBSCRIBE: Once = Once::new();
         SUBSCRIBE.call_once(|| {
+            // While there is only one subscriber, tracing asks the thread that meets a callsite first whether anybody is
+            // interested in it, and remembers a no for all threads: it comes from those that run before ours is everybody's.
+            // With a second one it asks all subscribers.
+            static SECOND: LazyLock<Dispatch> =
+                LazyLock::new(|| Dispatch::new(Registry::default()));
+            LazyLock::force(&SECOND);
             tracing_subscriber::fmt()
                 .with_ansi(false)
                 .with_max_level(tracing::Level::INFO)

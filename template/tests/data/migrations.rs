@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use app::core::database::migrator::{MigrateError, Migrator};
+use app::core::{
+    config::{Config, DatabaseConfig},
+    database::migrator::{MigrateError, Migrator},
+};
 use rstest::rstest;
 use sea_orm::ConnectionTrait;
 
 use crate::{
     support::database::{Kind, TestDatabase},
-    toys::{add, count, sql},
+    toys::{add, count, eventually, number, sql},
 };
 
 const OURS: [&str; 2] = [
@@ -231,12 +234,12 @@ async fn migrations_have_no_statement_timeout() {
     let config = db.config([("COMMAND_TIMEOUT_SECS", "1")]);
     let migrator = Migrator::new(&config, "tests").unwrap();
     migrator.down(1).await.unwrap();
-    // whoever creates a table of the same name waits for this one to commit
+    // whatever is applied, the migrator waits for this to end
     let blocking = sea_orm::TransactionTrait::begin(db.database())
         .await
         .unwrap();
     blocking
-        .execute_unprepared("LOCK TABLE owners IN ACCESS EXCLUSIVE MODE")
+        .execute_unprepared("LOCK TABLE seaql_migrations IN ACCESS EXCLUSIVE MODE")
         .await
         .unwrap();
     let unblock = async {
@@ -245,4 +248,73 @@ async fn migrations_have_no_statement_timeout() {
     };
     let (applied, ()) = tokio::join!(migrator.up(), unblock);
     assert_eq!(applied.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn limits_that_the_database_sets_for_everybody_do_not_hold_for_migrations() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let migrator = migrator(&db);
+    migrator.down(1).await.unwrap();
+    let blocking = sea_orm::TransactionTrait::begin(db.database())
+        .await
+        .unwrap();
+    blocking
+        .execute_unprepared("LOCK TABLE seaql_migrations IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    for limit in ["statement_timeout", "lock_timeout"] {
+        let set = format!(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {limit} = 200', current_database()); END $$"
+        );
+        db.execute_unprepared(&set).await.unwrap();
+    }
+    let unblock = async {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        drop(blocking);
+    };
+    let (applied, ()) = tokio::join!(migrator.up(), unblock);
+    assert_eq!(applied.unwrap().len(), 1);
+}
+
+/// The lock is gone with the session it was bound to, so whoever goes on without it isn't alone any more.
+#[tokio::test]
+async fn a_migrator_whose_session_ends_gives_up() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let pool = db.pool([("POOL_MAX_SIZE", "1")]);
+    let lock = "SELECT pg_advisory_lock(x'6d696772617465'::bigint)::text";
+    pool.query_one_raw(sql(&pool, lock)).await.unwrap();
+    let waiting = tokio::spawn({
+        let migrator = migrator(&db);
+        async move { migrator.up().await }
+    });
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()";
+    eventually("the session of the migrator is ended", async || {
+        number(&pool, end).await.unwrap() == 1
+    })
+    .await;
+    pool.close().await;
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(matches!(error, MigrateError::Database(_)), "{error}");
+}
+
+#[tokio::test]
+async fn waiting_for_a_schema_ends_if_there_is_no_such_database() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let settings = db
+        .settings()
+        .into_iter()
+        .map(|(key, value)| (key, value.replace("/app_test", "/nowhere_app_test")));
+    let config = Config::for_tests(settings);
+    let migrator = Migrator::new(config.section::<DatabaseConfig>(), "tests").unwrap();
+    let waiting = migrator.wait_until_current(Duration::from_hours(1));
+    let ended = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+    let error = ended.expect("it waits for what can't come").unwrap_err();
+    assert!(error.to_string().contains("does not exist"), "{error}");
 }

@@ -1,7 +1,14 @@
 //! How the pool finds out that connections are gone, old or of no use any more, and replaces them.
 
+use std::time::Duration;
+
 use app::core::database::DataError;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, sqlx::postgres::PgConnectOptions};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+};
 
 use crate::{
     pool::fill,
@@ -88,6 +95,66 @@ async fn the_minimum_comes_back_by_itself_after_the_server_ended_it() {
         number(db.database(), sessions).await.unwrap() == 3
     })
     .await;
+}
+
+/// The keeper wants a third connection, which never comes: the other two are there for requests meanwhile.
+#[tokio::test]
+async fn a_connection_that_hangs_while_it_is_opened_ahead_keeps_nobody_from_a_good_one() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let (url, mut asked) = behind_a_door_for_two(&db).await;
+    let pool = db.pool([
+        ("URL", &url),
+        ("POOL_MIN_SIZE", "3"),
+        ("POOL_MAX_SIZE", "3"),
+        ("POOL_TIMEOUT_SECS", "19"),
+    ]);
+    pool.ping().await.unwrap();
+    for _ in 0..3 {
+        asked.recv().await.unwrap();
+    }
+    let used = tokio::time::timeout(Duration::from_secs(30), count(&pool)).await;
+    assert_eq!(
+        used,
+        Ok(0),
+        "they were held for as long as another was opened"
+    );
+}
+
+/// A URL by which two clients reach the server of this database, and others nobody. All are announced.
+async fn behind_a_door_for_two(db: &TestDatabase) -> (String, UnboundedReceiver<()>) {
+    let settings = db.settings();
+    let (_, url) = settings
+        .iter()
+        .find(|(key, _)| key == "DATABASE_URL")
+        .unwrap();
+    let server: PgConnectOptions = url.parse().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let door = format!(
+        "postgres://{}@{}/{}",
+        server.get_username(),
+        listener.local_addr().unwrap(),
+        server.get_database().unwrap()
+    );
+    let (announce, asked) = unbounded_channel();
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut client, _) = listener.accept().await.unwrap();
+            announce.send(()).unwrap();
+            let address = (server.get_host(), server.get_port());
+            let mut target = TcpStream::connect(address).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut target).await });
+        }
+        let mut silent = Vec::new();
+        while let Ok((client, _)) = listener.accept().await {
+            silent.push(client);
+            if announce.send(()).is_err() {
+                break;
+            }
+        }
+    });
+    (door, asked)
 }
 
 /// What a restart of the server does to its clients.

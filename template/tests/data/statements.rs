@@ -209,6 +209,13 @@ async fn what_raw_sql_leaves_in_a_session_is_not_met_by_the_next_user(
     let before = number(&db, ask).await.unwrap();
     db.execute_unprepared(set).await.unwrap();
     assert_eq!(number(&db, ask).await.unwrap(), before);
+    db.transaction(async |tx| {
+        let set = set.split(';').next().unwrap();
+        tx.execute_unprepared(set).await
+    })
+    .await
+    .unwrap();
+    assert_eq!(number(&db, ask).await.unwrap(), before);
     db.transaction(async |tx| add(tx, "bear").await)
         .await
         .unwrap();

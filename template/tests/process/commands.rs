@@ -55,6 +55,11 @@ fn a_variable_that_is_no_text_is_refused() {
 fn a_command_that_does_not_exist_ends_with_code_2() {
     assert_eq!(Program::new().run(&["sevre"]).code, Some(2));
     assert_eq!(Program::new().run(&["migrate", "down", "0"]).code, Some(2));
+    let wait = format!("--wait={}", u64::MAX);
+    assert_eq!(
+        Program::new().run(&["migrate", "status", &wait]).code,
+        Some(2)
+    );
 }
 
 #[rstest]

@@ -8,6 +8,7 @@
 
 mod commands;
 mod healthcheck;
+mod libpq;
 mod log;
 mod migrate;
 mod program;

@@ -116,6 +116,13 @@ async fn status_waits_for_another_process_to_migrate() {
     );
 }
 
+#[test]
+fn status_says_why_the_database_could_not_be_asked_when_it_has_waited() {
+    let program = Program::new().with("DATABASE_URL", "postgres://app@127.0.0.1:1/app");
+    let error = program.error(&["migrate", "status", "--wait=1"]);
+    assert!(error.contains("onnection refused"), "{error}");
+}
+
 #[tokio::test]
 async fn seed_fills_empty_tables_only() {
     let database = TestDatabase::new().await;

@@ -17,15 +17,16 @@ use sea_orm::sqlx::{
 };
 use tokio::sync::OnceCell;
 
-/// The server, and the one session that makes and drops databases on it.
+/// The server, and the sessions that make and drop databases on it: one for each, since most of a test's time is spent on this.
 ///
-/// The session belongs to a thread with a runtime of its own, because every test has its own and may be over before its database
+/// A session belongs to a thread with a runtime of its own, because every test has its own and may be over before its database
 /// is dropped. As long as it lives, its name says to other processes that our databases are in use.
 pub(crate) struct Server {
     url: String,
-    /// The first part of our databases' names, and the name of the session.
+    /// The first part of our databases' names, and the name of the sessions.
     prefix: String,
-    orders: mpsc::Sender<Order>,
+    to_make: mpsc::Sender<Order>,
+    to_drop: mpsc::Sender<Order>,
     template: OnceCell<String>,
     made: AtomicUsize,
 }
@@ -53,22 +54,26 @@ impl Server {
     fn start(url: String) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let prefix = format!("app_test_{}_{}", std::process::id(), since.as_millis());
-        let (orders, received) = mpsc::channel();
         let options: PgConnectOptions =
             url.parse().expect("TEST_DATABASE_URL is a postgres:// URL");
         let options = options
             .application_name(&prefix)
             .disable_statement_logging();
-        let (started, start) = mpsc::channel();
-        thread::spawn(move || run_session(&options, &started, &received));
-        start
-            .recv()
-            .unwrap()
-            .expect("TEST_DATABASE_URL names a server that can be used");
+        let [to_make, to_drop] = [options.clone(), options].map(|options| {
+            let (orders, received) = mpsc::channel();
+            let (started, start) = mpsc::channel();
+            thread::spawn(move || run_session(&options, &started, &received));
+            start
+                .recv()
+                .unwrap()
+                .expect("TEST_DATABASE_URL names a server that can be used");
+            orders
+        });
         Self {
             url,
             prefix,
-            orders,
+            to_make,
+            to_drop,
             template: OnceCell::new(),
             made: AtomicUsize::new(0),
         }
@@ -96,7 +101,7 @@ impl Server {
     #[track_caller]
     fn run(&self, sql: String) {
         let (done, outcome) = mpsc::channel();
-        self.orders.send(Order { sql, done }).unwrap();
+        self.to_make.send(Order { sql, done }).unwrap();
         outcome.recv().unwrap().unwrap();
     }
 
@@ -119,14 +124,12 @@ pub(crate) fn address(url: &str) -> (String, u16) {
 pub(crate) fn by_way_of(url: &str, address: SocketAddr) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    match authority.rsplit_once('@') {
-        Some((user, _)) => format!("{scheme}://{user}@{address}{path}"),
-        None => {
-            let server: PgConnectOptions = url.parse().unwrap();
-            let user = server.get_username();
-            format!("{scheme}://{user}@{address}{path}")
-        }
-    }
+    let user = authority.rsplit_once('@').map(|(user, _)| user.to_owned());
+    let user = user.unwrap_or_else(|| {
+        let server: PgConnectOptions = url.parse().unwrap();
+        server.get_username().to_owned()
+    });
+    format!("{scheme}://{user}@{address}{path}")
 }
 
 /// A database that is dropped with this.
@@ -146,7 +149,7 @@ impl Drop for ScratchDatabase {
         let (done, outcome) = mpsc::channel();
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         // whether it works or not, the test has its result; the next run clears up what is left
-        if self.server.orders.send(Order { sql, done }).is_ok() {
+        if self.server.to_drop.send(Order { sql, done }).is_ok() {
             let _ = outcome.recv();
         }
     }

@@ -1,4 +1,8 @@
-use super::{field::SectionFields, read::is_service_link, report::Report};
+use std::path::Path;
+
+use super::{
+    Problem, field::SectionFields, read::is_service_link, report::Report, sources::Source,
+};
 
 /// What a section's rules see, and where they report to.
 pub struct Checks<'a, 'r> {
@@ -36,5 +40,32 @@ impl Checks<'_, '_> {
             panic!("{} is no field of its section", self.key(field))
         };
         self.report.refuse(found, reason, notes);
+    }
+
+    /// Reports that a field names a file without a certificate.
+    pub(super) fn refuse_without_certificate(&mut self, field: &str, file: &Path) {
+        if let Some(problem) = certificate_problem(file) {
+            self.refuse(field, &format!("names a file that {problem}"), &[]);
+        }
+    }
+
+    /// Warns of a variable of the process that is no key of ours, if it is set. `what` continues it.
+    pub(super) fn warn_of_variable(&mut self, variable: &str, what: &str, note: &str) {
+        let setting = self.report.setting(variable);
+        if setting.is_some_and(|setting| setting.source == Source::Environment) {
+            let problem = Problem::new(format!("{variable} {what}"));
+            let problem = problem.at(&Source::Environment).note(note);
+            self.report.warnings.push(problem);
+        }
+    }
+}
+
+/// Why there is no certificate (PEM) to be had from this file. Whoever uses it would find out after the start.
+pub(super) fn certificate_problem(file: &Path) -> Option<String> {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    match std::fs::read(file) {
+        Err(error) => Some(format!("can't be read: {error}")),
+        Ok(bytes) if bytes.windows(BEGIN.len()).any(|window| window == BEGIN) => None,
+        Ok(_) => Some("holds no certificate (PEM)".to_owned()),
     }
 }

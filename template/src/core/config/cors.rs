@@ -1,3 +1,4 @@
+use axum::http::{HeaderName, HeaderValue, Method};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use validator::Validate;
@@ -9,14 +10,14 @@ use super::{AppEnv, Checks, Defaults, List, Section};
 pub struct CorsConfig {
     /// Origins whose pages may call this service, such as `https://app.example.com`, or `*` for all of them. None: browsers
     /// keep such pages away.
-    pub allowed_origins: List,
+    pub allowed_origins: List<HeaderValue>,
     /// Methods that they may use.
-    pub allowed_methods: List,
+    pub allowed_methods: List<Method>,
     /// Request headers that they may send.
-    pub allowed_headers: List,
+    pub allowed_headers: List<HeaderName>,
     /// Response headers that they may read.
-    pub exposed_headers: List,
-    /// Whether browsers send cookies and credentials along. Not together with `*`.
+    pub exposed_headers: List<HeaderName>,
+    /// Whether browsers send cookies and credentials along. Not together with `*` in one of the lists.
     pub allow_credentials: bool,
 }
 
@@ -38,26 +39,42 @@ impl Section for CorsConfig {
     }
 
     fn check(&self, env: AppEnv, checks: &mut Checks<'_, '_>) {
-        let any = self.allowed_origins.iter().any(|origin| origin == "*");
-        if any && env != AppEnv::Local {
+        let any_origin = self.allowed_origins.iter().any(|origin| origin == "*");
+        if any_origin && !env.may_allow_any_origin() {
             checks.refuse(
                 "allowed_origins",
                 &format!("must list the origins: APP_ENV={env} refuses `*`"),
                 &[],
             );
         }
-        if any && self.allow_credentials {
+        let any_method = self.allowed_methods.iter().any(|method| method == "*");
+        let any = |headers: &[HeaderName]| headers.iter().any(|header| header == "*");
+        let lists = [
+            ("CORS_ALLOWED_ORIGINS", any_origin),
+            ("CORS_ALLOWED_METHODS", any_method),
+            ("CORS_ALLOWED_HEADERS", any(&self.allowed_headers)),
+            ("CORS_EXPOSED_HEADERS", any(&self.exposed_headers)),
+        ];
+        let everything = lists.iter().filter(|(_, any)| *any).map(|(key, _)| *key);
+        let everything: Vec<&str> = everything.collect();
+        if self.allow_credentials && !everything.is_empty() {
             checks.refuse(
                 "allow_credentials",
-                "must be false while CORS_ALLOWED_ORIGINS is `*`",
-                &["browsers refuse credentials from any origin: list the origins"],
+                &format!("must be false while {} holds `*`", everything.join(", ")),
+                &["browsers take `*` at its word only without credentials: list what is meant"],
             );
         }
         for origin in self.allowed_origins.iter().filter(|origin| *origin != "*") {
+            let origin = String::from_utf8_lossy(origin.as_bytes());
             let host = origin
                 .strip_prefix("https://")
                 .or_else(|| origin.strip_prefix("http://"));
-            if host.is_none_or(|host| host.is_empty() || host.contains(['/', '*', '?', '#'])) {
+            let is_host = |host: &str| {
+                !host.is_empty()
+                    && host.is_ascii()
+                    && !host.contains(['/', '*', '?', '#', '@', ' '])
+            };
+            if !host.is_some_and(is_host) {
                 checks.refuse(
                     "allowed_origins",
                     "must hold origins: scheme, host and port, without a path or a final slash",

@@ -7,7 +7,9 @@ use validator::Validate;
 
 use super::{
     AppEnv, Checks, Defaults, Secret, Section,
-    database_url::{User, is_postgres, user_of},
+    check::certificate_problem,
+    database_address::{DatabaseAddress, PostgresAddress},
+    database_url::{PostgresUrl, is_postgres},
 };
 
 /// The database and the pool of connections to it.
@@ -16,7 +18,8 @@ use super::{
 /// `_USER`, `_PASSWORD` and `_NAME`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
 pub struct DatabaseConfig {
-    /// The database as a URL: `postgres://user:password@host:5432/name` or `sqlite://file.db?mode=rwc`.
+    /// The database as a URL: `postgres://user:password@host:5432/name` or `sqlite://file.db?mode=rwc`. Behind a `?` that of
+    /// PostgreSQL may state `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `host` (a socket) and `options[…]`.
     pub url: Option<Secret>,
     /// Host name or address of the PostgreSQL server, or the directory of its socket.
     pub host: Option<String>,
@@ -84,6 +87,15 @@ pub enum SslMode {
 }
 
 impl SslMode {
+    /// All of them, from the most lenient to the strictest.
+    pub const ALL: [Self; 5] = [
+        Self::Disable,
+        Self::Prefer,
+        Self::Require,
+        Self::VerifyCa,
+        Self::VerifyFull,
+    ];
+
     /// How it is written in the configuration and in a URL.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -178,6 +190,12 @@ impl Section for DatabaseConfig {
                 &["the default, a SQLite file, has no password", HOW_TO_SET],
             );
         }
+        if let Some(file) = &self.ssl_root_cert {
+            checks.refuse_without_certificate("ssl_root_cert", file);
+        }
+        if let Ok(DatabaseAddress::Postgres(address)) = self.address() {
+            warn_of_libpq(&address, checks);
+        }
     }
 }
 
@@ -187,32 +205,102 @@ impl DatabaseConfig {
         let Some(url) = self.url.as_ref().map(ExposeSecret::expose_secret) else {
             return;
         };
-        let is_sqlite = cfg!(feature = "sqlite") && url.starts_with("sqlite:");
-        if !is_postgres(url) && !is_sqlite {
-            let schemes = if cfg!(feature = "sqlite") {
-                "postgres:// or sqlite://"
-            } else {
-                "postgres://"
-            };
-            checks.refuse(
-                "url",
-                &format!("must begin with {schemes}"),
-                &["the value is not shown: it may hold a password"],
-            );
-        } else if checks.is_set("password") {
-            match user_of(url) {
-                User::WithoutPassword => {}
-                User::WithPassword => checks.refuse(
-                    "password",
-                    "is set, and DATABASE_URL holds a password, too",
-                    &["keep one of them"],
-                ),
-                User::None => checks.refuse(
-                    "password",
-                    "is set, but DATABASE_URL names no user it could belong to",
-                    &["write the user into the URL: postgres://user@host:5432/name"],
-                ),
+        let problem = if is_postgres(url) {
+            match PostgresUrl::parse(url) {
+                Ok(url) => return check_postgres_url(&url, checks),
+                Err(problem) => problem,
             }
+        } else if url.starts_with("sqlite:") && cfg!(feature = "sqlite") {
+            if checks.is_set("password") {
+                let note = "take it away, or let DATABASE_URL lead to a PostgreSQL server";
+                checks.refuse("password", "is set, but a SQLite file has none", &[note]);
+            }
+            match sqlite_problem(url) {
+                Some(problem) => problem.to_owned(),
+                None => return,
+            }
+        } else if cfg!(feature = "sqlite") {
+            "must begin with postgres:// or sqlite://".to_owned()
+        } else {
+            "must begin with postgres://".to_owned()
+        };
+        checks.refuse(
+            "url",
+            &problem,
+            &["the value is not shown: it may hold a password"],
+        );
+    }
+}
+
+fn check_postgres_url(url: &PostgresUrl, checks: &mut Checks<'_, '_>) {
+    if url.password.is_some() && checks.is_set("password") {
+        checks.refuse(
+            "password",
+            "is set, and DATABASE_URL holds a password, too",
+            &["keep one of them"],
+        );
+    }
+    let parameters = &url.parameters;
+    let problem = parameters
+        .ssl_root_cert
+        .as_deref()
+        .and_then(certificate_problem);
+    if let Some(problem) = problem {
+        checks.refuse(
+            "url",
+            &format!("states a `sslrootcert` that {problem}"),
+            &[],
+        );
+    }
+    for (name, file) in [
+        ("sslcert", &parameters.ssl_cert),
+        ("sslkey", &parameters.ssl_key),
+    ] {
+        if let Some(Err(error)) = file.as_ref().map(std::fs::read) {
+            let reason = format!("states a `{name}` that can't be read: {error}");
+            checks.refuse("url", &reason, &[]);
+        }
+    }
+}
+
+/// Why sqlx could not open the file that this URL names, or a pool could not share it.
+#[cfg(feature = "sqlite")]
+fn sqlite_problem(url: &str) -> Option<&'static str> {
+    use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        Some(
+            "names a database in memory, which lasts as long as one connection and can't be shared by a pool: name a file",
+        )
+    } else if url.parse::<SqliteConnectOptions>().is_err() {
+        Some(
+            "must be like sqlite://file.db?mode=rwc: `mode` is ro, rw or rwc, and else it may state cache, immutable and vfs",
+        )
+    } else {
+        None
+    }
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite_problem(_: &str) -> Option<&'static str> {
+    None
+}
+
+/// sqlx begins with what libpq's variables say. All that can be said here is said, so that they don't matter; three remain.
+fn warn_of_libpq(address: &PostgresAddress, checks: &mut Checks<'_, '_>) {
+    let by_certificate = address.ssl_identity.is_some();
+    for (variable, parameter, said) in [
+        ("PGOPTIONS", "options[…]", false),
+        ("PGSSLCERT", "sslcert", by_certificate),
+        ("PGSSLKEY", "sslkey", by_certificate),
+    ] {
+        if !said {
+            let note = format!("unset it; `{parameter}` in DATABASE_URL says the same");
+            checks.warn_of_variable(
+                variable,
+                "has a say in every connection to PostgreSQL",
+                &note,
+            );
         }
     }
 }

@@ -115,9 +115,9 @@ impl Field {
         self.defaults[env as usize].as_deref()
     }
 
-    /// Whether any text would do, as far as the schema tells.
-    pub(super) fn is_text(&self) -> bool {
-        self.kind == Kind::Text
+    /// Whether any text would do, as far as the schema tells: if one doesn't, the type knows why.
+    pub(super) fn has_words_of_its_own(&self) -> bool {
+        matches!(self.kind, Kind::Text | Kind::List)
     }
 
     /// A value that can be read, to go on with where none is known.

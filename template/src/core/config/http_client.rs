@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use validator::Validate;
 
-use super::{AppEnv, Defaults, Section};
+use super::{AppEnv, Checks, Defaults, Section};
 
 /// The client for requests to other services, shared by all of them.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
@@ -51,6 +51,12 @@ impl Section for HttpClientConfig {
             .with("pool_idle_secs", 30)
             .with("http2", true)
             .with("redirects", 0)
+    }
+
+    fn check(&self, _: AppEnv, checks: &mut Checks<'_, '_>) {
+        if let Some(file) = &self.ca_cert {
+            checks.refuse_without_certificate("ca_cert", file);
+        }
     }
 }
 

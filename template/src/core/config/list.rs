@@ -1,39 +1,33 @@
-use std::{borrow::Cow, ops::Deref};
+use std::{borrow::Cow, fmt::Display, ops::Deref, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// Several values in one setting, with commas between them. Spaces around a value don't count, and empty ones are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct List(Vec<String>);
+pub struct List<T = String>(Vec<T>);
 
-impl Deref for List {
-    type Target = [String];
+impl<T> Deref for List<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[String] {
+    fn deref(&self) -> &[T] {
         &self.0
     }
 }
 
-impl From<&str> for List {
-    fn from(text: &str) -> Self {
-        let values = text.split(',').map(str::trim);
-        Self(
-            values
-                .filter(|value| !value.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        )
-    }
-}
-
-impl<'de> Deserialize<'de> for List {
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self::from(text.as_str()))
+        let text = String::deserialize(deserializer)?;
+        let values = text.split(',').map(str::trim);
+        let values = values.filter(|value| !value.is_empty()).map(|value| {
+            let refused = |error| D::Error::custom(format!("holds `{value}`: {error}"));
+            value.parse().map_err(refused)
+        });
+        values.collect::<Result<_, _>>().map(Self)
     }
 }
 
-impl JsonSchema for List {
+impl<T> JsonSchema for List<T> {
     fn schema_name() -> Cow<'static, str> {
         "List".into()
     }

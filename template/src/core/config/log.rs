@@ -37,10 +37,33 @@ impl Section for LogConfig {
     }
 
     fn check(&self, _: AppEnv, checks: &mut Checks<'_, '_>) {
-        if let Err(reason) = check_directives(&self.level) {
+        let reason = check_level(&self.level).and_then(|()| check_directives(&self.level));
+        if let Err(reason) = reason {
             checks.refuse("level", &reason, &[]);
         }
     }
+}
+
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+/// A single word must be a level: for a filter any other one is the name of a target, so `warning` would silence everything else.
+/// In `RUST_LOG` it may be one, as everywhere.
+fn check_level(text: &str) -> Result<(), String> {
+    let word = text.trim().to_ascii_lowercase();
+    if word.contains(['=', ',']) || LEVELS.contains(&word.as_str()) {
+        return Ok(());
+    }
+    let scored = LEVELS.map(|level| (strsim::jaro_winkler(&word, level), level));
+    let nearest = scored.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = nearest
+        .filter(|(score, _)| *score >= 0.75)
+        .map_or(String::new(), |(_, level)| {
+            format!("; did you mean {level}?")
+        });
+    let levels = LEVELS.join(", ");
+    Err(format!(
+        "must be one of {levels}, or directives such as `info,app=debug`{hint}"
+    ))
 }
 
 /// Whether the log can be filtered by this text; if not, why.

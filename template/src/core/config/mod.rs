@@ -8,6 +8,7 @@
 //! |---|---|
 //! | what the keys of a section are | the file of its name, such as `server.rs` |
 //! | which of several values counts, and how files are read | `sources/` |
+//! | what a URL of the database may hold, and what becomes of it | `database_url.rs`, `database_address.rs` |
 //! | what a struct says about its keys | `section.rs`, `field.rs` |
 //! | how text becomes a section | `read.rs` |
 //! | what is refused | `check.rs`, `timeouts.rs`, `unknown.rs`, `secret.rs` |
@@ -25,6 +26,7 @@ mod app_env;
 mod check;
 mod cors;
 mod database;
+mod database_address;
 mod database_url;
 mod docs;
 mod explain;
@@ -48,6 +50,7 @@ pub use app_env::{AppEnv, UnknownAppEnv};
 pub use check::Checks;
 pub use cors::CorsConfig;
 pub use database::{DatabaseConfig, SslMode};
+pub use database_address::{DatabaseAddress, PostgresAddress};
 pub use docs::DocsConfig;
 pub use explain::Explanation;
 #[cfg(feature = "http-client")]
@@ -185,10 +188,7 @@ impl Config {
     /// What `RUST_LOG` said, which wins over `LOG_LEVEL`.
     #[must_use]
     pub fn rust_log(&self) -> Option<&str> {
-        self.0
-            .rust_log
-            .as_deref()
-            .filter(|directives| !directives.is_empty())
+        self.0.rust_log.as_deref()
     }
 
     /// A section.

@@ -87,7 +87,7 @@ impl Reader<'_, '_> {
     fn refuse_unreadable(&mut self, field: &Field, kind: ErrorKind) {
         let reason = match kind {
             // What a type of the section's own says; it knows best what it accepts.
-            ErrorKind::Message(message) if field.is_text() => message,
+            ErrorKind::Message(message) if field.has_words_of_its_own() => message,
             _ => format!("must be {}", field.accepted()),
         };
         match self.report.setting(&field.key) {

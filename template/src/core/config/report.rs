@@ -54,16 +54,17 @@ impl<'a> Report<'a> {
         true
     }
 
-    /// Refuses secrets that protect nothing. In `local` any will do.
+    /// Refuses secrets that protect nothing, where the environment demands better ones.
     pub(super) fn judge_secret(&mut self, field: &Field) {
         let env = self.env;
-        let Some(setting) = self.setting(&field.key).filter(|_| env != AppEnv::Local) else {
+        let demanded = |_: &&Setting| env.demands_real_secrets();
+        let Some(setting) = self.setting(&field.key).filter(demanded) else {
             return;
         };
         let reason = match weakness(&setting.value) {
             Some(Weakness::Empty) => "is empty",
             Some(Weakness::Placeholder) => "is a placeholder",
-            Some(Weakness::Weak) if env == AppEnv::Prod => "could be guessed",
+            Some(Weakness::Weak) if env.demands_strong_secrets() => "could be guessed",
             _ => return self.warn_of_file(field, setting),
         };
         let key = &field.key;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use validator::Validate;
 
-use super::{AppEnv, Defaults, Section};
+use super::{AppEnv, Checks, Defaults, Section};
 
 /// The HTTP server.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
@@ -22,7 +22,8 @@ pub struct ServerConfig {
     /// Size a request's body may have before it is answered with 413.
     #[validate(range(min = 1, max = 1_073_741_824))]
     pub body_limit_bytes: usize,
-    /// Time that running requests get to end when the server is told to stop. Kubernetes kills 30 seconds after it asked.
+    /// Time that running requests get to end, and the database to be closed, when the server is told to stop. Kubernetes
+    /// kills 30 seconds after it asked.
     #[validate(range(min = 1, max = 3600))]
     pub shutdown_timeout_secs: u64,
     /// Threads that run requests. Without a number there is one for each processor.
@@ -45,6 +46,20 @@ impl Section for ServerConfig {
             _ => defaults
                 .with("host", "0.0.0.0")
                 .with("management_port", 9090),
+        }
+    }
+
+    fn check(&self, _: AppEnv, checks: &mut Checks<'_, '_>) {
+        // 0 is a free port, and another one each time.
+        if self.port != 0 && self.management_port == Some(self.port) {
+            let port = self.port;
+            if checks.is_set("management_port") {
+                let reason = format!("must not be SERVER_PORT, which is {port}, too");
+                checks.refuse("management_port", &reason, &[]);
+            } else {
+                let reason = format!("must not be SERVER_MANAGEMENT_PORT, which is {port}, too");
+                checks.refuse("port", &reason, &[]);
+            }
         }
     }
 }

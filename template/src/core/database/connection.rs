@@ -230,7 +230,7 @@ impl Connection {
     }
 
     /// Runs SQL text as it is, also several statements at once, and returns what the last one did.
-    pub(super) async fn simple(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
+    pub(super) async fn simple(&mut self, sql: impl Into<String>) -> Result<ExecResult, DbErr> {
         let running = Running::text(sql);
         let outcome = on!(self.start()?, connection => {
             connection.execute(running.sql()).await.map(ExecResult::from)
@@ -240,7 +240,8 @@ impl Connection {
 
     /// Runs SQL text of which we don't know what it does to the session.
     pub(super) async fn unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.unknown_session |= self.depth == 0;
+        // in a transaction, too: a SET, and all that BEGIN and COMMIT in it do, outlast the transaction
+        self.unknown_session = true;
         self.simple(sql).await
     }
 
@@ -262,7 +263,7 @@ impl Connection {
             (Some(Raw::Sqlite(lite)), 0) => lite.begin(options).to_owned(),
             (_, depth) => format!("SAVEPOINT s{}", depth + 1),
         };
-        self.simple(&sql).await?;
+        self.simple(sql).await?;
         self.depth += 1;
         Ok(())
     }
@@ -288,7 +289,7 @@ impl Connection {
                 outcome.map(drop)
             }
             depth => {
-                self.simple(&format!("RELEASE SAVEPOINT s{depth}")).await?;
+                self.simple(format!("RELEASE SAVEPOINT s{depth}")).await?;
                 self.depth -= 1;
                 Ok(())
             }
@@ -305,7 +306,7 @@ impl Connection {
         if depth <= 1 {
             self.simple("ROLLBACK").await?;
         } else {
-            self.simple(&format!(
+            self.simple(format!(
                 "ROLLBACK TO SAVEPOINT s{depth}; RELEASE SAVEPOINT s{depth}"
             ))
             .await?;

@@ -1,7 +1,8 @@
 //! SeaORM's traits for [`Database`] and [`Transaction`].
 
-use std::{fmt, future::Future, pin::Pin};
+use std::fmt;
 
+use futures::future::BoxFuture;
 use sea_orm::{
     AccessMode, ConnectionTrait, DbBackend, DbErr, ExecResult, IsolationLevel, QueryResult,
     Statement, StreamTrait, TransactionError, TransactionOptions, TransactionSession,
@@ -13,8 +14,6 @@ use super::{
     stream::{self, RowStream},
     transaction::Transaction,
 };
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 #[async_trait::async_trait]
 impl ConnectionTrait for Database {
@@ -154,8 +153,10 @@ macro_rules! transaction_trait {
                         Ok(value)
                     }
                     Err(error) => {
-                        let rolled_back = transaction.rollback().await;
-                        rolled_back.map_err(TransactionError::Connection)?;
+                        // the caller wants to know why the work failed; the connection sees to itself
+                        if let Err(rollback) = transaction.rollback().await {
+                            tracing::debug!(error = %rollback, "a transaction that failed could not be rolled back");
+                        }
                         Err(TransactionError::Transaction(error))
                     }
                 }

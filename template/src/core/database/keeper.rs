@@ -1,11 +1,13 @@
 //! The background task that keeps the pool warm: it closes what has been idle for long, and keeps a minimum open.
 
-use std::time::Duration;
+use std::{pin::pin, task::Poll, time::Duration};
 
-use deadpool::managed::{Pool, Timeouts, WeakPool};
+use deadpool::managed::{Pool, PoolError, Timeouts, WeakPool};
+use futures::poll;
+use sea_orm::sqlx;
 use tokio::task::JoinHandle;
 
-use super::manager::Manager;
+use super::manager::{Manager, UNTRIED};
 
 /// How often the pool is looked after, at most and at least.
 const TICK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
@@ -74,21 +76,36 @@ async fn reap(pool: &Pool<Manager>, policy: Policy) {
     }
 }
 
-/// Opens connections until the minimum is there. Never waits for a place: if all are taken, nothing needs to be warmed.
+/// Opens connections until the minimum is there, one after the other. Never waits for a place: if all are taken, or somebody waits
+/// for one, nothing needs to be warmed.
 async fn warm(pool: &Pool<Manager>, policy: Policy) {
-    let at_once = Timeouts {
+    while pool.status().size < policy.min_size && pool.status().waiting == 0 {
+        if let Err(error) = open_another(pool, policy.connect_limit).await {
+            tracing::debug!(%error, "could not open a connection ahead of need");
+            break;
+        }
+    }
+}
+
+/// Opens a connection although others may be idle.
+///
+/// The pool hands out idle ones before it opens another. So they are taken out, and put back as soon as the pool has begun to
+/// open: all of that without a pause, or requests would wait for a connection that may take long or never come while good ones
+/// were held here.
+async fn open_another(pool: &Pool<Manager>, limit: Duration) -> Result<(), PoolError<sqlx::Error>> {
+    let timeouts = Timeouts {
         wait: Some(Duration::ZERO),
-        create: Some(policy.connect_limit),
-        recycle: Some(policy.connect_limit),
+        create: Some(limit),
+        recycle: Some(limit),
     };
-    // the pool hands out idle ones before it opens another, so those are held until the minimum is reached
-    let mut held = Vec::new();
-    while pool.status().size < policy.min_size && held.len() < policy.min_size {
-        match pool.timeout_get(&at_once).await {
-            Ok(connection) => held.push(connection),
-            Err(error) => {
-                tracing::debug!(%error, "could not open a connection ahead of need");
-                break;
+    let mut idle = Vec::new();
+    loop {
+        let mut getting = pin!(UNTRIED.scope((), pool.timeout_get(&timeouts)));
+        match poll!(&mut getting) {
+            Poll::Ready(connection) => idle.push(connection?),
+            Poll::Pending => {
+                drop(idle);
+                return getting.await.map(drop);
             }
         }
     }

@@ -18,6 +18,11 @@ use super::{
     postgres,
 };
 
+tokio::task_local! {
+    /// Set while connections are taken out of the pool to be put back as they are: nobody has to know whether they are good.
+    pub(super) static UNTRIED: ();
+}
+
 /// What all connections of a database have in common.
 pub(super) struct Shared {
     /// Goes up whenever a connection breaks. A connection that was last seen good before that is asked once at its next
@@ -93,6 +98,9 @@ impl managed::Manager for Manager {
         }
         if metrics.age() >= self.max_age {
             return Err(RecycleError::message("too old"));
+        }
+        if UNTRIED.try_with(|()| ()).is_ok() {
+            return Ok(());
         }
         let generation = self.shared.generation.load(Relaxed);
         if connection.generation != generation || connection.idle_for() >= self.ping_after {

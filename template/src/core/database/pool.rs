@@ -10,6 +10,7 @@ use deadpool::{
     Runtime,
     managed::{self, PoolError, QueueMode, Timeouts},
 };
+use futures::future::join_all;
 use sea_orm::{
     AccessMode, ConnAcquireErr, DbBackend, DbErr, IsolationLevel, RuntimeErr, TransactionOptions,
 };
@@ -17,6 +18,7 @@ use sea_orm::{
 #[cfg(feature = "sqlite")]
 use super::sqlite::{self, Role};
 use super::{
+    connection::Connection,
     guard::Guard,
     keeper::{Keeper, Policy},
     manager::{Manager, Shared, Target},
@@ -41,7 +43,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// documentation of the module.
 ///
 /// Whatever `SET` or `BEGIN` do to a session would be met by its next user. So settings belong into a transaction (`SET LOCAL`);
-/// raw SQL given to `execute_unprepared` outside of one costs the connection, which is closed afterwards.
+/// raw SQL given to `execute_unprepared` costs the connection, which is closed afterwards, also if that was in a transaction.
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
@@ -83,8 +85,8 @@ impl Database {
 
     fn open(settings: Settings) -> Result<Self, DbErr> {
         let shared = Arc::new(Shared::new(
-            settings.command_timeout,
-            settings.slow_statement,
+            Some(settings.command_timeout),
+            Some(settings.slow_statement),
         ));
         let pool = |target, max_size| build(&settings, &shared, target, max_size);
         let inner = match &settings.url {
@@ -140,19 +142,23 @@ impl Database {
     /// Closes the pool: from now on nobody gets a connection, idle ones are closed at once, and those in use when they come back,
     /// for which this waits a while.
     pub async fn close(&self) {
+        self.close_within(CLOSE_LIMIT).await;
+    }
+
+    /// The same, within this time: connections that are not closed by then are left to what uses them.
+    pub async fn close_within(&self, limit: Duration) {
+        let mut idle = Vec::new();
         for pool in self.pools() {
-            let idle = pool.retain(|_, _| false);
+            idle.extend(pool.retain(|_, _| false).removed);
             pool.close();
-            for connection in idle.removed {
-                connection.close().await;
-            }
         }
         let all_closed = async {
+            join_all(idle.into_iter().map(Connection::close)).await;
             while self.pools().any(|pool| pool.status().size > 0) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        if tokio::time::timeout(CLOSE_LIMIT, all_closed).await.is_err() {
+        if tokio::time::timeout(limit, all_closed).await.is_err() {
             let in_use = self.status().size;
             tracing::warn!(in_use, "the pool was closed while connections were in use");
         }
@@ -165,12 +171,14 @@ impl Database {
     ///
     /// ```no_run
     /// # use app::core::database::{DataError, Database};
-    /// # use sea_orm::ConnectionTrait;
+    /// # use sea_orm::{ConnectionTrait, Statement};
     /// # async fn example(database: Database) -> Result<(), DataError> {
+    /// let change = "UPDATE accounts SET balance = balance + $1 WHERE id = $2";
+    /// let change = |by, id| Statement::from_sql_and_values(database.backend(), change, [by, id]);
     /// database
     ///     .transaction(async |tx| {
-    ///         tx.execute_unprepared("UPDATE accounts SET balance = balance - 1 WHERE id = 1").await?;
-    ///         tx.execute_unprepared("UPDATE accounts SET balance = balance + 1 WHERE id = 2").await?;
+    ///         tx.execute_raw(change((-1).into(), 1.into())).await?;
+    ///         tx.execute_raw(change(1.into(), 2.into())).await?;
     ///         Ok(())
     ///     })
     ///     .await

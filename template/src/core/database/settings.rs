@@ -6,12 +6,15 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     DbErr, RuntimeErr,
-    sqlx::{self, ConnectOptions as _, postgres::PgConnectOptions},
+    sqlx::{
+        self, ConnectOptions as _,
+        postgres::{PgConnectOptions, PgSslMode},
+    },
 };
 use secrecy::ExposeSecret;
 
 use super::keeper::Policy;
-use crate::core::config::DatabaseConfig;
+use crate::core::config::{DatabaseAddress, DatabaseConfig, PostgresAddress, SslMode};
 
 /// Where the database is. Passwords are in here, so it isn't `Debug`.
 pub(super) enum Url {
@@ -31,10 +34,8 @@ pub(super) struct Settings {
     pub(super) max_age: Duration,
     pub(super) idle_limit: Duration,
     pub(super) ping_after: Duration,
-    /// Unlimited if there is none.
-    pub(super) command_timeout: Option<Duration>,
-    /// Not logged if there is none.
-    pub(super) slow_statement: Option<Duration>,
+    pub(super) command_timeout: Duration,
+    pub(super) slow_statement: Duration,
 }
 
 impl Settings {
@@ -42,13 +43,13 @@ impl Settings {
         Ok(Self {
             url: Url::of_pool(config, service)?,
             min_size: config.pool_min_size as usize,
-            max_size: config.pool_max_size.max(1) as usize,
+            max_size: config.pool_max_size as usize,
             acquire_timeout: Duration::from_secs(config.pool_timeout_secs),
             max_age: Duration::from_secs(config.pool_recycle_secs),
             idle_limit: Duration::from_secs(config.pool_idle_secs),
             ping_after: Duration::from_secs(config.pool_pre_ping_idle_secs),
-            command_timeout: command_timeout(config),
-            slow_statement: unless_zero(Duration::from_millis(config.slow_statement_ms)),
+            command_timeout: Duration::from_secs(config.command_timeout_secs),
+            slow_statement: Duration::from_millis(config.slow_statement_ms),
         })
     }
 
@@ -77,35 +78,14 @@ impl Url {
         })
     }
 
-    /// What the URL says, and what holds for every connection.
+    /// What the section says, and what holds for every connection.
     pub(super) fn parse(config: &DatabaseConfig, service: &str) -> Result<Self, DbErr> {
-        let url = config.connection_url();
-        let url = url.expose_secret();
-        let scheme = url.split(':').next().unwrap_or_default();
-        match scheme {
-            "postgres" | "postgresql" => {
-                if let Some(file) = &config.ssl_root_cert
-                    && let Err(error) = std::fs::File::open(file)
-                {
-                    // later it would only say "no such file", and be taken for a server that isn't there yet
-                    let file = file.display();
-                    return Err(refused(&format!(
-                        "can't read the certificate {file}: {error}"
-                    )));
-                }
-                let options: PgConnectOptions = url.parse().map_err(unreadable)?;
-                let options = options
-                    .application_name(&application_name(service))
-                    .disable_statement_logging(); // values would be in it; ours logs slow ones without
-                Ok(Self::Postgres(Box::new(options)))
+        match config.address().map_err(|reason| refused(&reason))? {
+            DatabaseAddress::Postgres(server) => {
+                Ok(Self::Postgres(Box::new(postgres(&server, service))))
             }
             #[cfg(feature = "sqlite")]
-            "sqlite" => {
-                if url.contains(":memory:") || url.contains("mode=memory") {
-                    return Err(refused(
-                        "a SQLite database in memory lasts as long as one connection and can't be shared by a pool; name a file",
-                    ));
-                }
+            DatabaseAddress::Sqlite(url) => {
                 let options: SqliteConnectOptions = url.parse().map_err(unreadable)?;
                 let options = options
                     // readers and the writer don't wait for each other
@@ -113,29 +93,50 @@ impl Url {
                     // safe with a write-ahead log: a crash of the machine may lose the last commits, but damages nothing
                     .synchronous(SqliteSynchronous::Normal)
                     .foreign_keys(true)
-                    .busy_timeout(command_timeout(config).unwrap_or(BUSY_LIMIT))
+                    .busy_timeout(Duration::from_secs(config.command_timeout_secs))
                     .disable_statement_logging();
                 Ok(Self::Sqlite(Box::new(options)))
             }
             #[cfg(not(feature = "sqlite"))]
-            "sqlite" => Err(refused("this build has no SQLite (cargo feature `sqlite`)")),
-            _ => Err(refused(
-                "the URL of the database must begin with postgres:// or sqlite://",
-            )),
+            DatabaseAddress::Sqlite(_) => {
+                Err(refused("this build has no SQLite (cargo feature `sqlite`)"))
+            }
         }
     }
 }
 
-/// How long SQLite waits for the lock of another process if statements have no limit.
-#[cfg(feature = "sqlite")]
-const BUSY_LIMIT: Duration = Duration::from_secs(30);
-
-fn command_timeout(config: &DatabaseConfig) -> Option<Duration> {
-    unless_zero(Duration::from_secs(config.command_timeout_secs))
-}
-
-fn unless_zero(duration: Duration) -> Option<Duration> {
-    (!duration.is_zero()).then_some(duration)
+/// sqlx begins with what libpq's variables say (`PGUSER`, `PGPASSWORD`, `PGSSLROOTCERT`, …), so nothing is left out here. What can't
+/// be overruled, `PGOPTIONS` and a client's certificate, the configuration warns of.
+fn postgres(server: &PostgresAddress, service: &str) -> PgConnectOptions {
+    let password = server.password.as_ref().map(ExposeSecret::expose_secret);
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .host(&server.host)
+        .port(server.port)
+        .username(&server.user)
+        .password(password.unwrap_or_default()) // none and an empty one are the same to sqlx
+        .database(&server.name)
+        .ssl_mode(match server.ssl_mode {
+            SslMode::Disable => PgSslMode::Disable,
+            SslMode::Prefer => PgSslMode::Prefer,
+            SslMode::Require => PgSslMode::Require,
+            SslMode::VerifyCa => PgSslMode::VerifyCa,
+            SslMode::VerifyFull => PgSslMode::VerifyFull,
+        })
+        .application_name(&application_name(service))
+        .disable_statement_logging(); // values would be in it; ours logs slow ones without
+    options = match &server.ssl_root_cert {
+        Some(file) => options.ssl_root_cert(file),
+        None => options.ssl_root_cert_from_pem(Vec::new()), // adds none to the usual authorities
+    };
+    if let Some((certificate, key)) = &server.ssl_identity {
+        options = options.ssl_client_cert(certificate).ssl_client_key(key);
+    }
+    // Even an empty list would be sent, and a PgBouncer in front of the server refuses it.
+    if !server.options.is_empty() {
+        let settings = server.options.iter();
+        options = options.options(settings.map(|(name, value)| (name, value)));
+    }
+    options
 }
 
 /// `<service>@<host>`, so that a session in `pg_stat_activity` leads to its pod. PostgreSQL cuts it at 63 bytes.
@@ -147,7 +148,7 @@ fn application_name(service: &str) -> String {
     }
 }
 
-/// sqlx says what is wrong with the URL without repeating it.
+#[cfg(feature = "sqlite")]
 fn unreadable(error: sqlx::Error) -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
 }

@@ -16,7 +16,7 @@ use sea_query_sqlx::SqlxValues;
 
 /// A statement under way: what the slow-statement log needs at its end.
 pub(super) struct Running {
-    sql: Arc<str>,
+    sql: Arc<String>,
     started: Instant,
     /// How long the first row took, if rows are read one by one: what comes after depends on who reads them.
     first_row: Option<Duration>,
@@ -35,12 +35,12 @@ pub(super) enum Verdict {
 impl Running {
     pub(super) fn new(statement: Statement) -> (Self, SqlxValues) {
         let values = statement.values.unwrap_or(Values(Vec::new()));
-        (Self::text(&statement.sql), SqlxValues(values))
+        (Self::text(statement.sql), SqlxValues(values))
     }
 
-    pub(super) fn text(sql: &str) -> Self {
+    pub(super) fn text(sql: impl Into<String>) -> Self {
         Self {
-            sql: sql.into(),
+            sql: Arc::new(sql.into()),
             started: Instant::now(),
             first_row: None,
         }
@@ -52,7 +52,7 @@ impl Running {
     }
 
     /// The text for sqlx. Shared, not copied; what is in it is SeaORM's or the owner's, and values are always bound.
-    pub(super) fn sql(&self) -> AssertSqlSafe<Arc<str>> {
+    pub(super) fn sql(&self) -> AssertSqlSafe<Arc<String>> {
         AssertSqlSafe(Arc::clone(&self.sql))
     }
 
@@ -61,7 +61,11 @@ impl Running {
         let elapsed = self.first_row.unwrap_or_else(|| self.started.elapsed());
         if limit.is_some_and(|limit| elapsed >= limit) {
             let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(db.statement = &*self.sql, elapsed_ms, "slow statement");
+            tracing::warn!(
+                db.statement = self.sql.as_str(),
+                elapsed_ms,
+                "slow statement"
+            );
         }
     }
 }

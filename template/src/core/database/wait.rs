@@ -5,12 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
+use tokio::time::timeout;
 
 use super::{error::driver_error, pool::Database};
 
 /// The pause after the first attempt; each further one is twice as long, up to the second number.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// What the first attempt gets at least: with no time to wait, there must be some to look.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why the database can't be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -39,20 +43,24 @@ impl Database {
         let start = Instant::now();
         let mut pause = PAUSE.0;
         let mut attempt = 1;
+        let mut left = limit.max(LOOK);
+        let mut last = DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
         loop {
-            let error = match self.ping().await {
-                Ok(()) => break,
-                Err(error) => error,
-            };
-            if is_permanent(&error) {
-                return Err(NotReady::Refused(error));
+            match timeout(left, self.ping()).await {
+                Ok(Ok(())) => break,
+                Ok(Err(error)) if is_permanent(&error) => return Err(NotReady::Refused(error)),
+                Ok(Err(error)) => last = error,
+                // cut off by us, which says less than what came before
+                Err(_) => {}
             }
-            let left = limit.saturating_sub(start.elapsed());
+            left = limit.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Err(NotReady::TimedOut { limit, last: error });
+                return Err(NotReady::TimedOut { limit, last });
             }
-            tracing::info!(attempt, %error, seconds_left = left.as_secs(), "waiting for the database");
-            tokio::time::sleep(pause.min(left)).await;
+            tracing::info!(attempt, error = %last, seconds_left = left.as_secs(), "waiting for the database");
+            // half of what is left is for another attempt
+            tokio::time::sleep(pause.min((left / 2).max(PAUSE.0))).await;
+            left = limit.saturating_sub(start.elapsed()).max(PAUSE.0);
             pause = (pause * 2).min(PAUSE.1);
             attempt += 1;
         }
@@ -65,7 +73,7 @@ impl Database {
 }
 
 /// Whether the next attempt would end the same way.
-fn is_permanent(error: &DbErr) -> bool {
+pub(super) fn is_permanent(error: &DbErr) -> bool {
     if let DbErr::Conn(RuntimeErr::SqlxError(error)) = error {
         match &**error {
             sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => return true,

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{AppError, Problem, Result, Routes, register_routes, routes};
-use crate::core::config::AppEnv;
 use crate::core::health::{Health, HealthReport};
 use crate::core::state::AppState;
 
@@ -50,7 +49,7 @@ async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
 ))]
 async fn health(app: AppState) -> (StatusCode, Json<HealthOut>) {
     let report = report(&app).await;
-    let reveal_causes = matches!(app.config.env(), AppEnv::Local | AppEnv::Dev);
+    let reveal_causes = app.config.env().reveals_causes();
     let out = HealthOut::new(&report, reveal_causes);
     let status = match out.status {
         HealthStatus::Healthy => StatusCode::OK,
@@ -125,7 +124,7 @@ struct CheckOut {
     duration_ms: f64,
     /// Why it failed; outside `local` and `dev` only the log says so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "no answer in 2 s")]
+    #[schema(nullable = false, example = "no answer in 700 ms")]
     failure: Option<String>,
 }
 

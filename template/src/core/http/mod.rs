@@ -1,7 +1,7 @@
 //! HTTP: what a handler needs to be served, documented and answered for.
 //!
 //! A file in `routes/` registers its handlers with [`register_routes!`](crate::register_routes). Everything else is made of that: the [`Api`](crate::core::http::Api) checks the
-//! registrations, and holds the router and the OpenAPI document; [`serve`](crate::core::http::server::serve) puts it behind the middleware and on its ports.
+//! registrations, and holds the router and the OpenAPI document; [`Server`](crate::core::http::server::Server) puts it behind the middleware and on its ports.
 
 mod docs;
 mod error;

@@ -1,23 +1,30 @@
 //! The listeners, and how the service starts and stops.
 
 use std::future::pending;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+use std::{io, iter};
 
 use axum::Router;
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
+use axum::serve::{Listener, ListenerExt};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::docs;
-use super::middleware::CorsError;
 use super::routes::{Api, RoutesError};
 use super::surface::Surface;
 use crate::core::config::{DocsConfig, ServerConfig};
 use crate::core::state::AppState;
+
+/// What is kept of the time to stop for closing the database's connections, at most.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why the service can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -43,21 +50,6 @@ pub enum ServeError {
     /// The registered routes contradict each other.
     #[error(transparent)]
     Routes(#[from] RoutesError),
-    /// A setting of the middleware can't be used.
-    #[error(transparent)]
-    Cors(#[from] CorsError),
-    /// The system refuses to tell us when to stop.
-    #[error("can't listen for signals")]
-    Signals(#[source] io::Error),
-}
-
-/// Serves the service until it is told to stop: [`Server::bind`] and [`Server::run`].
-///
-/// # Errors
-///
-/// See [`ServeError`].
-pub async fn serve(app: AppState) -> Result<(), ServeError> {
-    Server::bind(app).await?.run().await
 }
 
 /// A service whose ports are bound: from now on clients can connect, and are answered as soon as it runs.
@@ -86,11 +78,11 @@ impl Server {
             Some(_) => Surface::Public,
             None => Surface::All,
         };
-        let public = api.router(&app, surface)?;
+        let public = api.router(&app, surface);
         let public = Port::bind("SERVER_PORT", config.host, config.port, public).await?;
         let management = match config.management_port {
             Some(port) => {
-                let router = api.router(&app, Surface::Management)?;
+                let router = api.router(&app, Surface::Management);
                 Some(Port::bind("SERVER_MANAGEMENT_PORT", config.host, port, router).await?)
             }
             None => None,
@@ -132,53 +124,43 @@ impl Server {
         served.then(|| format!("{}{}", self.url(), docs::PAGE))
     }
 
-    /// Serves until SIGTERM or SIGINT. Then no connection is accepted any more, and requests have `SERVER_SHUTDOWN_TIMEOUT_SECS` to end; a second
-    /// signal ends them at once. At the end the database's connections are closed.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError::Signals`].
-    pub async fn run(self) -> Result<(), ServeError> {
-        let mut signals = Signals::listen().map_err(ServeError::Signals)?;
-        self.run_until(async move || signals.next().await).await;
-        Ok(())
-    }
-
-    /// Serves until `signal` ends for the first time; at the second, requests are cut off.
+    /// Serves until `signal` ends for the first time. Then no connection is accepted any more, requests are let end, and at last the
+    /// database's connections are closed: all within `SERVER_SHUTDOWN_TIMEOUT_SECS`. When that is over, or `signal` ends again, the
+    /// rest is cut off.
     pub async fn run_until(self, mut signal: impl AsyncFnMut()) {
         let config = self.app.config.section::<ServerConfig>();
         let limit = Duration::from_secs(config.shutdown_timeout_secs);
+        let limit_of_requests = limit.saturating_sub(CLOSE_LIMIT.min(limit / 10));
         let (stop, stopped) = watch::channel(false);
-        let public = self.public.serve(stopped.clone());
-        let management = async {
-            match self.management {
-                Some(port) => port.serve(stopped).await,
-                None => Ok(()),
-            }
-        };
-        let served = async { tokio::join!(public, management) };
-        tokio::pin!(served);
+        let mut ports = JoinSet::new();
+        for port in iter::once(self.public).chain(self.management) {
+            ports.spawn(port.serve(stopped.clone()));
+        }
+        signal().await;
+        let start = Instant::now();
+        info!(
+            "stopping: requests have {:.1} s to end",
+            limit_of_requests.as_secs_f64()
+        );
+        stop.send_replace(true);
+        let all_ended = async { while ports.join_next().await.is_some() {} };
         tokio::select! {
-            ended = &mut served => {
-                warn!(?ended, "the server ended without being told to");
-            }
-            () = signal() => {
-                info!("stopping: requests have {} s to end", limit.as_secs());
-                // There are receivers as long as the ports are served.
-                let _ = stop.send(true);
-                tokio::select! {
-                    ended = timeout(limit, served) => {
-                        if ended.is_ok() {
-                            info!("stopped: all requests have ended");
-                        } else {
-                            warn!("stopped: requests were cut off, their time is over");
-                        }
-                    }
-                    () = signal() => warn!("stopped: requests were cut off by a second signal"),
+            ended = timeout(limit_of_requests, all_ended) => {
+                if ended.is_ok() {
+                    info!("stopped: all requests have ended");
+                } else {
+                    warn!("stopped: requests were cut off, their time is over");
                 }
             }
+            () = signal() => warn!("stopped: requests were cut off by a second signal"),
         }
-        self.app.database.close().await;
+        // Ends the connections, and what their requests are doing.
+        ports.shutdown().await;
+        let left = limit.saturating_sub(start.elapsed());
+        tokio::select! {
+            () = self.app.database.close_within(left) => {}
+            () = signal() => warn!("stopped: the database's connections were cut off by another signal"),
+        }
     }
 }
 
@@ -207,20 +189,54 @@ impl Port {
         })
     }
 
-    async fn serve(self, mut stopped: watch::Receiver<bool>) -> io::Result<()> {
+    /// Serves until `stopped` and all requests have ended. Whoever drops this future ends its connections, whatever they are doing,
+    /// which is why it isn't left to `axum::serve`: that one's connections go on without it.
+    async fn serve(self, mut stopped: watch::Receiver<bool>) {
         // An answer is written at once; waiting for more to send with it would only add 40 ms.
-        let listener = self.listener.tap_io(|connection| {
+        let mut listener = self.listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "a connection keeps its delay");
             }
         });
-        axum::serve(listener, self.router)
-            .with_graceful_shutdown(async move {
-                // If the sender is gone, so is everybody who could want an answer.
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-            })
-            .await
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                // The one of axum: when the system has no more files, it waits and goes on.
+                (stream, _) = listener.accept() => {
+                    connections.spawn(serve_connection(stream, self.router.clone(), stopped.clone()));
+                }
+                // Those that have ended must be taken out.
+                Some(_) = connections.join_next() => {}
+                () = told(&mut stopped) => break,
+            }
+        }
+        drop(listener);
+        while connections.join_next().await.is_some() {}
     }
+}
+
+/// Answers requests, of HTTP/1 or HTTP/2, until the client hangs up; or, once `stopped`, until the requests that are there are answered.
+async fn serve_connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
+    let builder = Builder::new(TokioExecutor::new());
+    let service = TowerToHyperService::new(router);
+    let mut connection =
+        pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = told(&mut stopped) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended with an error");
+    }
+}
+
+/// Waits until the service is to stop.
+async fn told(stopped: &mut watch::Receiver<bool>) {
+    // If the sender is gone, so is everybody who could want an answer.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// The signals that ask the service to stop: SIGTERM (Kubernetes) and SIGINT (Ctrl-C).

@@ -2,7 +2,7 @@
 
 use axum::Router;
 
-use super::middleware::{self, CorsError};
+use super::middleware;
 use super::routes::Api;
 use super::{AppError, ProblemCode, docs};
 use crate::core::config::DocsConfig;
@@ -21,11 +21,7 @@ pub enum Surface {
 
 impl Api {
     /// The routes of this surface behind the middleware.
-    ///
-    /// # Errors
-    ///
-    /// If a setting of the middleware can't be used.
-    pub fn router(&self, app: &AppState, surface: Surface) -> Result<Router, CorsError> {
+    pub fn router(&self, app: &AppState, surface: Surface) -> Router {
         let management = || {
             self.management
                 .clone()
@@ -42,12 +38,12 @@ impl Api {
         };
         let router = match surface {
             Surface::All => {
-                middleware::public(public(), app)?.merge(middleware::management(management(), app))
+                middleware::public(public(), app).merge(middleware::management(management(), app))
             }
-            Surface::Public => middleware::public(public(), app)?,
+            Surface::Public => middleware::public(public(), app),
             Surface::Management => middleware::management(management().fallback(unknown_path), app),
         };
-        Ok(router.with_state(app.clone()))
+        router.with_state(app.clone())
     }
 }
 

@@ -12,6 +12,8 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, fmt::MakeWriter, layer::Context, registry::LookupSpan};
 
+use super::causes::error_line;
+
 /// Writes every event as a line.
 pub(super) struct JsonLines<W> {
     writer: W,
@@ -72,15 +74,8 @@ impl Visit for Fields {
         self.set(field, value.into());
     }
 
-    /// With its causes: the last one is mostly the one that tells.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let mut text = value.to_string();
-        let mut cause = value.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        self.set(field, text.into());
+        self.set(field, error_line(value).into());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

@@ -1,7 +1,8 @@
-//! The log: its format, its filter, and panics.
+//! The log: its format, its filter, and panics; and how an error is told with its causes.
 //!
 //! Nothing here knows what is logged. Secrets stay out of it because their type doesn't show them.
 
+mod causes;
 mod filter;
 mod json;
 pub mod panics;
@@ -15,6 +16,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
+pub use self::causes::{error_line, error_texts};
 use self::json::JsonLines;
 use crate::core::config::{Config, LogConfig, LogFormat};
 

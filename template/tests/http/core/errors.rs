@@ -137,6 +137,11 @@ async fn a_request_may_not_take_longer_than_configured() {
     let settings = [
         ("SERVER_REQUEST_TIMEOUT_SECS", "2"),
         ("DATABASE_COMMAND_TIMEOUT_SECS", "1"),
+        ("DATABASE_POOL_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_REQUEST_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_POOL_TIMEOUT_SECS", "1"),
     ];
     let app = TestApp::without_database_with(settings);
     let response = app.get("/toys/endless").await;

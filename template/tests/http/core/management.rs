@@ -1,13 +1,16 @@
 //! What operators and probes ask.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use app::core::config::AppEnv;
 use app::core::http::Surface;
 use app::core::state::AppState;
 use axum::http::StatusCode;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 
-use crate::support::TestApp;
+use crate::support::{Logs, TestApp};
 
 thread_local! {
     /// What the check says to this test; tests have a runtime of one thread.
@@ -121,6 +124,29 @@ async fn management_routes_are_on_their_own_port_outside_local() {
             "{path}"
         );
     }
+}
+
+/// The kubelet hangs up after a second; here, much earlier.
+#[tokio::test]
+async fn a_run_of_the_checks_is_finished_for_others_if_the_prober_hangs_up() {
+    let logs = Logs::capture();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let url = format!("postgres://nobody:x@127.0.0.1:{port}/none?sslmode=disable");
+    let app = TestApp::without_database_with([("DATABASE_URL", &url)]);
+    let probe = app.get("/readyz").into_future();
+    assert!(timeout(Duration::from_millis(50), probe).await.is_err());
+    let (_first, _) = silent.accept().await.unwrap();
+
+    let response = app.get("/readyz").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    let another = timeout(Duration::ZERO, silent.accept()).await;
+    assert!(another.is_err(), "the check was run twice");
+    let failures = logs.of("core::health");
+    let of_database = failures
+        .iter()
+        .filter(|line| line["fields"]["check"] == "database");
+    assert_eq!(of_database.count(), 1, "{failures:#?}");
 }
 
 #[tokio::test]

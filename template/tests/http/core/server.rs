@@ -1,17 +1,20 @@
 //! The service on real ports.
 
-use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use app::core::config::AppEnv;
+use app::core::config::{AppEnv, Config};
+use app::core::database::Database;
 use app::core::http::server::{ServeError, Server};
 use app::core::state::AppState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
-use crate::support::nowhere;
+use crate::support::{Logs, TestDatabase, nowhere};
+
+/// What a client of HTTP/2 sends first: its preface, and an empty SETTINGS frame.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 fn state(env: AppEnv, port: &str, management_port: Option<&str>) -> AppState {
     let settings = [
@@ -26,7 +29,7 @@ fn state(env: AppEnv, port: &str, management_port: Option<&str>) -> AppState {
 }
 
 /// Sends a request on a new connection and returns everything that comes back.
-async fn ask(address: std::net::SocketAddr, request: &str) -> String {
+async fn ask(address: SocketAddr, request: &str) -> String {
     let mut connection = TcpStream::connect(address).await.unwrap();
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -88,16 +91,87 @@ async fn a_port_serves_what_it_is_for_until_the_service_is_told_to_stop() {
     running.await.unwrap();
 }
 
+/// Requests that wait for a statement which goes on for long: on HTTP/1, and on HTTP/2, whose requests are tasks of their own.
+async fn keep_database_busy(address: SocketAddr, database: &Database) -> [TcpStream; 2] {
+    let mut http1 = TcpStream::connect(address).await.unwrap();
+    let request = get("/toys/database/sleep");
+    http1.write_all(request.as_bytes()).await.unwrap();
+    let mut http2 = TcpStream::connect(address).await.unwrap();
+    http2.write_all(PREFACE).await.unwrap();
+    let path = b"/toys/database/sleep";
+    // GET, http, a path and an authority, in the compression's static table
+    let mut head = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+    head.extend_from_slice(path);
+    head.extend_from_slice(b"\x01\x04test");
+    // HEADERS with END_STREAM and END_HEADERS, of stream 1
+    let mut frame = vec![0, 0, u8::try_from(head.len()).unwrap(), 1, 5, 0, 0, 0, 1];
+    frame.append(&mut head);
+    http2.write_all(&frame).await.unwrap();
+    while database.status().in_use() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    [http1, http2]
+}
+
+/// Left alone, the statements would end at their limit, while the service waits for its connections, and be answered with 504.
 #[tokio::test]
-async fn a_second_signal_cuts_requests_off() {
-    let server = Server::bind(state(AppEnv::Local, "0", None)).await.unwrap();
+async fn a_second_signal_cuts_requests_off_and_ends_their_statements() {
+    let database = TestDatabase::new().await;
+    let pool = database.pool([("COMMAND_TIMEOUT_SECS", "19")]);
+    let app = AppState::builder(Config::for_tests([("SERVER_PORT", "0")]));
+    let app = app.database(pool.clone()).build().unwrap();
+    let server = Server::bind(app).await.unwrap();
     let address = server.address();
     let (stop, mut stopped) = mpsc::unbounded_channel();
     let running = tokio::spawn(server.run_until(async move || {
         let _ = stopped.recv().await;
     }));
-    let mut slow = TcpStream::connect(address).await.unwrap();
-    slow.write_all(get("/toys/endless").as_bytes())
+    let clients = keep_database_busy(address, &pool).await;
+    let logs = Logs::capture();
+    stop.send(()).unwrap();
+    stop.send(()).unwrap();
+    running.await.unwrap();
+    assert_eq!(pool.status().size, 0, "{:#?}", logs.of("core"));
+    let ended = logs.of_requests();
+    let ended: Vec<_> = ended.iter().map(|line| &line["fields"]["code"]).collect();
+    assert_eq!(ended, ["cancelled", "cancelled"]);
+    for mut client in clients {
+        let mut answer = Vec::new();
+        // an end or an error, but no answer
+        let _ = client.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 "), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_take_longer_than_the_stop_may_are_cut_off() {
+    // as short as they can be inside each other
+    let settings = [
+        ("SERVER_PORT", "0"),
+        ("SERVER_SHUTDOWN_TIMEOUT_SECS", "2"),
+        ("SERVER_REQUEST_TIMEOUT_SECS", "2"),
+        ("DATABASE_COMMAND_TIMEOUT_SECS", "1"),
+        ("DATABASE_POOL_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_CONNECT_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_READ_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_REQUEST_TIMEOUT_SECS", "1"),
+        #[cfg(feature = "http-client")]
+        ("HTTP_CLIENT_POOL_TIMEOUT_SECS", "1"),
+    ];
+    let app = AppState::builder(nowhere(AppEnv::Local, settings));
+    let server = Server::bind(app.build().unwrap()).await.unwrap();
+    let address = server.address();
+    let (stop, mut stopped) = mpsc::unbounded_channel();
+    let running = tokio::spawn(server.run_until(async move || {
+        let _ = stopped.recv().await;
+    }));
+    let mut endless = TcpStream::connect(address).await.unwrap();
+    // a head that never comes to its end has no request that could time out
+    endless
+        .write_all(b"GET /toys HTTP/1.1\r\nhost:")
         .await
         .unwrap();
     assert!(
@@ -105,17 +179,20 @@ async fn a_second_signal_cuts_requests_off() {
             .await
             .starts_with("HTTP/1.1 200 OK")
     );
+    let logs = Logs::capture();
     stop.send(()).unwrap();
-    while TcpStream::connect(address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
-    assert!(!running.is_finished());
-    stop.send(()).unwrap();
-    // Less than the request's own limit, which would end it as well.
-    let ended = timeout(Duration::from_secs(10), running).await;
-    ended.unwrap().unwrap();
-    let answered = slow.try_read(&mut [0]).map_err(|error| error.kind());
-    assert_eq!(answered, Err(ErrorKind::WouldBlock));
+    running.await.unwrap();
+    let told = logs.of("core::http::server");
+    assert!(
+        told.iter().any(|line| line["fields"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("their time is over")),
+        "{told:#?}"
+    );
+    let mut answer = String::new();
+    let _ = endless.read_to_string(&mut answer).await;
+    assert_eq!(answer, "");
 }
 
 #[tokio::test]
@@ -124,9 +201,8 @@ async fn http2_is_understood_without_tls() {
     let address = server.address();
     let running = tokio::spawn(server.run_until(std::future::pending));
     let mut connection = TcpStream::connect(address).await.unwrap();
-    // The client's preface and an empty SETTINGS frame; the server's first frame is its SETTINGS.
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    connection.write_all(preface).await.unwrap();
+    connection.write_all(PREFACE).await.unwrap();
+    // The server's first frame is its SETTINGS.
     let mut frame = [0; 9];
     connection.read_exact(&mut frame).await.unwrap();
     assert_eq!(frame[3], 4, "the type of a SETTINGS frame");

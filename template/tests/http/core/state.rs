@@ -131,7 +131,11 @@ mod asking {
 fn a_part_that_refuses_its_settings_is_named() {
     use app::core::state::StateError;
 
-    let settings = [("HTTP_CLIENT_CA_CERT", "/nowhere/ca.pem")];
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ca.pem");
+    let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    std::fs::write(&file, broken).unwrap();
+    let settings = [("HTTP_CLIENT_CA_CERT", file.to_str().unwrap())];
     let error = AppState::builder(nowhere(AppEnv::Local, settings))
         .build()
         .err()

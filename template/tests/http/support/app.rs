@@ -79,7 +79,7 @@ impl TestApp {
         let config = nowhere(AppEnv::Local, []);
         let state = AppState::builder(config).build().unwrap();
         Self {
-            router: api.router(&state, Surface::All).unwrap(),
+            router: api.router(&state, Surface::All),
             document: Arc::new(api.document().json().clone()),
             state,
             _database: None,
@@ -93,7 +93,7 @@ impl TestApp {
             other => Arc::new(api.document_for(other).json().clone()),
         };
         Self {
-            router: api.router(&state, surface).unwrap(),
+            router: api.router(&state, surface),
             document,
             state,
             _database: database,

@@ -64,8 +64,13 @@ impl Logs {
 
     /// The lines of the module that writes the one line a request has.
     pub(crate) fn of_requests(&self) -> Vec<Value> {
+        self.of("boundary")
+    }
+
+    /// The lines of the modules with this in their path.
+    pub(crate) fn of(&self, module: &str) -> Vec<Value> {
         let mut lines = self.lines();
-        lines.retain(|line| line["target"].as_str().unwrap().contains("boundary"));
+        lines.retain(|line| line["target"].as_str().unwrap().contains(module));
         lines
     }
 

@@ -4,21 +4,24 @@
 //! take longer to build than any statement of the service may run.
 
 mod lock;
+mod own;
 mod registry;
 
-use std::{sync::Arc, time::Duration};
+use std::time::{Duration, Instant};
 
-use sea_orm::{DatabaseConnection, DbErr, EntityTrait, RuntimeErr, sqlx};
+use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, EntityTrait};
 use sea_orm_migration::{
     MigrationTrait, MigratorTraitSelf, SchemaManager, prelude::async_trait, seaql_migrations,
 };
+use tokio::time::timeout;
 
-use super::settings::Url;
+use super::{settings::Url, wait::is_permanent};
 use crate::core::{
     config::DatabaseConfig,
     registry::{RegistryError, entries},
 };
 use lock::Lock;
+use own::Own;
 pub use registry::MigrationEntry;
 
 /// How often [`Migrator::wait_until_current`] looks.
@@ -153,35 +156,43 @@ impl Migrator {
     ///
     /// [`MigrateError`] if the database can't be asked.
     pub async fn status(&self) -> Result<SchemaStatus, MigrateError> {
-        let connection = self.connect().await?;
+        let connection = Own::connect(&self.url).await?;
         let status = self.look(&connection).await;
-        connection.close().await?;
+        connection.close().await;
         status
     }
 
     /// Waits until nothing is pending, for a service that starts beside the job that migrates.
     ///
-    /// A database that can't be asked at the moment is asked again.
+    /// A database that can't be asked at the moment is asked again, but not one that refuses us for good.
     ///
     /// # Errors
     ///
     /// [`MigrateError`] if that isn't so within `limit`, or the database can't be asked at the end of it.
     pub async fn wait_until_current(&self, limit: Duration) -> Result<SchemaStatus, MigrateError> {
-        let deadline = tokio::time::Instant::now() + limit;
+        let start = Instant::now();
+        let mut last = MigrateError::Database(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
         loop {
-            let status = self.status().await;
-            let last = tokio::time::Instant::now() + LOOK_EVERY > deadline;
-            match status {
-                Ok(status) if status.pending.is_empty() => return Ok(status),
-                Ok(status) if last => {
-                    return Err(MigrateError::StillPending {
-                        limit,
-                        pending: status.pending,
-                    });
+            let left = limit.saturating_sub(start.elapsed());
+            match timeout(left.max(LOOK_EVERY), self.status()).await {
+                Ok(Ok(status)) if status.pending.is_empty() => return Ok(status),
+                Ok(Ok(status)) => {
+                    let pending = status.pending;
+                    tracing::info!(?pending, "waiting for migrations");
+                    last = MigrateError::StillPending { limit, pending };
                 }
-                Ok(status) => tracing::info!(pending = ?status.pending, "waiting for migrations"),
-                Err(error) if last => return Err(error),
-                Err(error) => tracing::info!(%error, "waiting for the database"),
+                Ok(Err(MigrateError::Database(error))) if is_permanent(&error) => {
+                    return Err(error.into());
+                }
+                Ok(Err(error)) => {
+                    tracing::info!(%error, "waiting for the database");
+                    last = error;
+                }
+                // cut off by us, which says less than what came before
+                Err(_) => tracing::info!("waiting for the database, which does not answer"),
+            }
+            if start.elapsed().saturating_add(LOOK_EVERY) > limit {
+                return Err(last);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -203,32 +214,17 @@ impl Migrator {
         &self,
         work: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, MigrateError>,
     ) -> Result<T, MigrateError> {
-        let connection = self.connect().await?;
-        let lock = Lock::acquire(&self.url, &connection).await?;
-        let outcome = work(&connection).await;
-        // closing the connection would do, but a server behind a pooler might keep the session
-        lock.release(&connection).await;
-        connection.close().await?;
-        outcome
-    }
-
-    /// One connection, which is never replaced: the lock is bound to it, and so is SQLite's switch for foreign keys.
-    async fn connect(&self) -> Result<DatabaseConnection, DbErr> {
-        match &self.url {
-            Url::Postgres(options) => {
-                let pool = only_one::<sqlx::Postgres>().connect_with((**options).clone());
-                let pool = pool.await.map_err(connection_error)?;
-                Ok(sea_orm::SqlxPostgresConnector::from_sqlx_postgres_pool(
-                    pool,
-                ))
-            }
-            #[cfg(feature = "sqlite")]
-            Url::Sqlite(options) => {
-                let pool = only_one::<sqlx::Sqlite>().connect_with((**options).clone());
-                let pool = pool.await.map_err(connection_error)?;
-                Ok(sea_orm::SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
-            }
+        let connection = Own::connect(&self.url).await?;
+        let outcome = async {
+            let lock = Lock::acquire(&self.url, &connection).await?;
+            let outcome = work(&connection).await;
+            // closing the connection would do, but a server behind a pooler might keep the session
+            lock.release(&connection).await;
+            outcome
         }
+        .await;
+        connection.close().await;
+        outcome
     }
 }
 
@@ -247,17 +243,6 @@ fn compare(known: &[String], recorded: Vec<String>) -> SchemaStatus {
         pending,
         unknown,
     }
-}
-
-fn only_one<DB: sqlx::Database>() -> sqlx::pool::PoolOptions<DB> {
-    sqlx::pool::PoolOptions::new()
-        .max_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-}
-
-fn connection_error(error: sqlx::Error) -> DbErr {
-    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Lite {
     /// an error in the end of a statement that it cut short. An `INSERT … RETURNING` that was undone would seem to have worked.
     pub(super) async fn first_row(
         &mut self,
-        sql: AssertSqlSafe<Arc<str>>,
+        sql: AssertSqlSafe<Arc<String>>,
         values: SqlxValues,
     ) -> Result<Option<QueryResult>, sqlx::Error> {
         let query = sqlx::query_with(sql, values);

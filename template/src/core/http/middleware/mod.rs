@@ -20,18 +20,14 @@ use tower::{Layer, Service, ServiceBuilder};
 use tower_http::cors::CorsLayer;
 
 use self::boundary::Boundary;
-pub(super) use self::cors::CorsError;
 use self::guard::Guard;
-use crate::core::config::{AppEnv, ServerConfig};
+use crate::core::config::ServerConfig;
 use crate::core::state::AppState;
 
 /// The stack for what clients call.
-pub(super) fn public(
-    router: Router<AppState>,
-    app: &AppState,
-) -> Result<Router<AppState>, CorsError> {
-    let cors = cors::layer(app.config.section())?;
-    Ok(router.layer(stack(app, boundary::Traffic::Clients, cors)))
+pub(super) fn public(router: Router<AppState>, app: &AppState) -> Router<AppState> {
+    let cors = cors::layer(app.config.section());
+    router.layer(stack(app, boundary::Traffic::Clients, cors))
 }
 
 /// The stack for what operators and probes call: never limited, and not worth a log line when all is well.
@@ -55,7 +51,7 @@ fn stack(
 + Sync
 + 'static {
     let server = app.config.section::<ServerConfig>();
-    let reveal_causes = matches!(app.config.env(), AppEnv::Local | AppEnv::Dev);
+    let reveal_causes = app.config.env().reveals_causes();
     let limit = Duration::from_secs(server.request_timeout_secs);
     ServiceBuilder::new()
         .layer_fn(move |inner| Boundary::new(inner, traffic, reveal_causes))

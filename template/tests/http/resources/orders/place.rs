@@ -51,14 +51,13 @@ async fn create_order_keeps_the_order_with_the_names_and_prices_of_the_moment() 
 
     // The tag still stands for the same answer, whatever becomes of the product and the user.
     let renamed = json!({ "name": "Mug", "price": 100 });
-    let changes = [
+    let later = [
         ("products", &shop.products[1], renamed),
         ("users", &shop.user, json!({ "name": "Ada King" })),
     ];
-    for (collection, id, change) in changes {
-        let changed = shop.app.patch(&format!("/api/v1/{collection}/{id}"));
-        let changed = changed.json(&change).await;
-        changed.expect_status(StatusCode::OK);
+    for (collection, id, change) in later {
+        let patch = shop.app.patch(&format!("/api/v1/{collection}/{id}"));
+        patch.json(&change).await.expect_status(StatusCode::OK);
     }
     let found = shop.app.get(&path(&order)).await;
     assert_eq!(found.header("etag"), "\"1\"");
