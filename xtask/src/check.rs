@@ -70,6 +70,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// The first place that a compiler, a formatter or a test complains about; errors before warnings.
 pub(crate) fn place_in(output: &str) -> Option<String> {
     let mut test = None;
+    let mut snapshot = None;
     let mut warned_at = None;
     let mut is_error = false;
     for line in output.lines() {
@@ -83,8 +84,15 @@ pub(crate) fn place_in(output: &str) -> Option<String> {
         {
             test = Some(name.to_owned());
         }
+        // A snapshot fails inside its library, which names the test's line before.
+        if let Some(place) = line.strip_prefix("Source: ") {
+            snapshot = Some(place.to_owned());
+        }
         if let Some((_, place)) = line.split_once("panicked at ") {
-            let place = place.trim_end_matches(':');
+            let place = match &snapshot {
+                Some(source) if place.contains("/insta-") => source.as_str(),
+                _ => place.trim_end_matches(':'),
+            };
             return Some(
                 test.map_or_else(|| place.to_owned(), |test| format!("{place} in {test}")),
             );
@@ -114,6 +122,8 @@ mod tests {
             place_in(test).unwrap(),
             "tests/http/users.rs:12:5 in users::are_listed"
         );
+        let snapshot = "---- t::said stdout ----\nSource: tests/t.rs:29\nthread 't::said' panicked at /r/insta-1.49.0/src/runtime.rs:734:13:\n";
+        assert_eq!(place_in(snapshot).unwrap(), "tests/t.rs:29 in t::said");
         assert_eq!(
             place_in("Diff in /p/src/main.rs:7:\n-a\n+b").unwrap(),
             "/p/src/main.rs:7"
