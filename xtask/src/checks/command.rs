@@ -50,6 +50,7 @@ fn real_command(cx: &Context<'_>) -> Outcome {
     let mut command = generate(
         cx,
         &folder,
+        NAME,
         &["--path", &source.path().display().to_string()],
     )?;
     cx.step(&mut command, "cargo generate --path fails")?;
@@ -78,7 +79,7 @@ fn real_command(cx: &Context<'_>) -> Outcome {
     );
     let folder = place("from-git")?;
     cx.step(
-        &mut generate(cx, &folder, &["--git", &url])?,
+        &mut generate(cx, &folder, NAME, &["--git", &url])?,
         "cargo generate --git fails",
     )?;
     is_the_same(
@@ -94,14 +95,13 @@ fn real_command(cx: &Context<'_>) -> Outcome {
         "[workspace]\nresolver = \"3\"\nmembers = []\n",
     )?;
     cx.step(
-        &mut generate(cx, &folder, &["--git", &url])?,
+        &mut generate(cx, &folder, NAME, &["--git", &url])?,
         "cargo generate fails in a workspace",
     )?;
     generating::is_a_member(cx, &folder, NAME)?;
 
     let folder = place("refused")?;
-    let mut refused = program(tools::cargo_generate(cx)?, &folder);
-    refused.args(["generate", "--git", &url, "--name", "app", "--silent"]);
+    let mut refused = generate(cx, &folder, "app", &["--git", &url])?;
     if cx.execute(&mut refused)?.success() {
         return Err(Failure::new(
             "a name that cannot work is accepted",
@@ -123,13 +123,13 @@ fn real_command(cx: &Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `cargo generate … --name aaa-svc --silent` in a folder.
-fn generate(cx: &Context<'_>, folder: &Path, template: &[&str]) -> Result<Command> {
+/// `cargo generate … --silent` in a folder.
+fn generate(cx: &Context<'_>, folder: &Path, name: &str, template: &[&str]) -> Result<Command> {
     let mut command = program(tools::cargo_generate(cx)?, folder);
     command
         .arg("generate")
         .args(template)
-        .args(["--name", NAME, "--silent"]);
+        .args(["--name", name, "--silent"]);
     command.env("USER", "strata").env("RUST_BACKTRACE", "0"); // containers often have no USER
     Ok(command)
 }
