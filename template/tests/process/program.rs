@@ -186,7 +186,10 @@ impl Running<'_> {
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &id]).status();
+        // built into every shell; the program of that name is not on every machine
+        let status = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {id}")])
+            .status();
         assert!(status.unwrap().success());
     }
 
