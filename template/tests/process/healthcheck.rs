@@ -2,7 +2,6 @@
 
 use crate::program::Program;
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn it_succeeds_while_the_service_is_ready() {
     let program = Program::on_free_port();
@@ -14,7 +13,6 @@ fn it_succeeds_while_the_service_is_ready() {
     assert_eq!(check.output(&["healthcheck", "--live"]), "");
 }
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn it_fails_if_nothing_answers() {
     let error = Program::new()

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::program::{Program, get};
 
-#[cfg(all(unix, feature = "sqlite"))]
+#[cfg(unix)]
 #[test]
 fn outside_local_every_line_is_json_and_a_request_has_its_id() {
     let program = Program::on_free_port()
@@ -37,7 +37,6 @@ fn outside_local_every_line_is_json_and_a_request_has_its_id() {
     }));
 }
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn rust_log_wins_over_the_level() {
     let program = Program::on_free_port()

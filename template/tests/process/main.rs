@@ -7,8 +7,10 @@
 )]
 
 mod commands;
+#[cfg(feature = "sqlite")]
 mod healthcheck;
 mod libpq;
+#[cfg(feature = "sqlite")]
 mod log;
 mod migrate;
 mod program;

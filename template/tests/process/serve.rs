@@ -1,5 +1,6 @@
 //! Starting and stopping.
 
+#[cfg(feature = "sqlite")]
 use std::net::TcpListener;
 
 use crate::program::{Program, get};
@@ -7,6 +8,7 @@ use crate::program::{Program, get};
 use crate::support::database::{Kind, TestDatabase};
 
 /// How the last line of a start begins.
+#[cfg(all(unix, feature = "sqlite"))]
 const LAST: &str = if cfg!(feature = "swagger-ui") {
     "Swagger UI  http://127.0.0.1:"
 } else {
