@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) if error.is::<process::Interrupted>() => {
-            eprintln!("stopped; nothing is left behind");
+            eprintln!("stopped; what was started has ended");
             ExitCode::from(130)
         }
         Err(error) => {

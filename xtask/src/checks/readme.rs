@@ -82,7 +82,7 @@ fn commands_are_executed(cx: &Context<'_>) -> Outcome {
             }
         }
     }
-    let what = "EXECUTED in xtask/src/checks/documents.rs";
+    let what = "EXECUTED in xtask/src/checks/readme.rs";
     if let Some((gone, _)) = EXECUTED
         .iter()
         .find(|(command, _)| !typed.contains(*command))

@@ -63,7 +63,9 @@ impl Trial {
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(log),
-        )?;
+        )?
+        // longer than it gives the service that it started, which is in a group of its own
+        .stopped_by(Signal::SIGTERM, Duration::from_secs(30));
         let stdout = child
             .take_stdout()
             .context("the trial has no standard output")?;
