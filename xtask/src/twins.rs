@@ -1,8 +1,10 @@
 //! Twins that follow from the file beside them, so that they are written, never edited: what cargo-generate renders instead.
 //!
-//! Those of `Cargo.toml` and `Cargo.lock` differ in the project's name and description; that of `.env.example` in the sections
+//! Those of `Cargo.toml` and `Cargo.lock` differ in the project's name and description, and in what follows from a name that a
+//! dependency has, too; that of `.env.example` in the sections
 //! of settings that come with a part.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -55,7 +57,7 @@ pub(crate) fn derive(repo: &Repo) -> Result<Vec<Twin>> {
     if lock.matches(&name_line).count() != 1 {
         bail!("template/Cargo.lock: {name} should be there once; run `cargo check` in template/");
     }
-    let lock = lock.replacen(&name_line, &format!("name = \"{NAME}\"\n"), 1);
+    let lock = with_versions(&lock.replacen(&name_line, &format!("name = \"{NAME}\"\n"), 1));
 
     let twin = |name: &str, content| Twin {
         path: repo.template().join(format!("{name}.liquid")),
@@ -64,6 +66,32 @@ pub(crate) fn derive(repo: &Repo) -> Result<Vec<Twin>> {
     let mut twins = vec![twin("Cargo.toml", manifest), twin("Cargo.lock", lock)];
     twins.extend(settings(repo));
     Ok(twins)
+}
+
+/// A Cargo.lock whose dependencies are named with their version if the project has the same name: two packages of one name are
+/// told apart by it, and without it `--locked` fails.
+fn with_versions(lock: &str) -> String {
+    let mut versions = BTreeMap::new();
+    let mut name = None;
+    let quoted =
+        |line: &'_ str, begin: &str| Some(line.strip_prefix(begin)?.strip_suffix('"')?.to_owned());
+    for line in lock.lines() {
+        if let Some(found) = quoted(line, "name = \"") {
+            name = Some(found);
+        } else if let (Some(version), Some(name)) = (quoted(line, "version = \""), name.take()) {
+            versions.insert(name, version);
+        }
+    }
+    let dependency = |line: &str| -> Option<String> {
+        // one that has its version already stands for several of a name
+        let name = line.strip_prefix(" \"")?.strip_suffix("\",\n")?;
+        let version = versions.get(name)?;
+        let condition = format!("{{% if project-name == \"{name}\" %}} {version}{{% endif %}}");
+        Some(format!(" \"{name}{condition}\",\n"))
+    };
+    lock.split_inclusive('\n')
+        .map(|line| dependency(line).unwrap_or_else(|| line.to_owned()))
+        .collect()
 }
 
 /// The twin of `env_files/.env.example`, if a part has settings.
@@ -127,6 +155,17 @@ pub(crate) fn package(manifest: &str, key: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dependency_is_named_with_its_version_if_the_project_has_its_name() {
+        let lock = "[[package]]\nname = \"a\"\nversion = \"1.2.3\"\n\n[[package]]\nname = \"{{project-name}}\"\nversion = \"0.1.0\"\ndependencies = [\n \"a\",\n \"b 2.0.0\",\n]\n";
+        let twin = with_versions(lock);
+        assert!(
+            twin.contains(
+                "\n \"a{% if project-name == \"a\" %} 1.2.3{% endif %}\",\n \"b 2.0.0\",\n"
+            )
+        );
+    }
 
     #[test]
     fn sections_of_a_part_get_a_condition_with_the_empty_line_before_them() {
