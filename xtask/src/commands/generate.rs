@@ -68,13 +68,17 @@ pub(crate) fn into_folder(repo: &Repo, request: &Request, folder: &Path) -> Resu
         );
     }
     let source = Source::copy_of(repo)?;
-    if folder
+    let is_named_so = folder
         .file_name()
-        .is_some_and(|name| name == request.name.as_str())
-    {
-        source.generate(request, parent)?;
+        .is_some_and(|name| name == request.name.as_str());
+    if is_named_so && request.join_workspace {
+        let made = source.generate(request, parent);
+        if made.is_err() && folder.exists() {
+            std::fs::remove_dir_all(&folder)?; // half made
+        }
+        made?;
     } else {
-        // cargo-generate names the folder after the project, so it is made beside the place and renamed.
+        // Made beside its place and renamed: cargo-generate names the folder after the project, and what is interrupted leaves nothing.
         let aside = TempDir::with_prefix_in(".strata-", parent)?;
         let mut request = request.clone();
         request.join_workspace = false; // under a name that it will not keep
