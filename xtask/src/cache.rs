@@ -18,29 +18,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// The cache of this checkout.
     pub(crate) fn of(repo: &Repo) -> Result<Self> {
-        let output = cargo(
-            &repo.template(),
-            [
-                "metadata",
-                "--format-version",
-                "1",
-                "--no-deps",
-                "--offline",
-            ],
-        )
-        .output()?;
-        let metadata: serde_json::Value =
-            serde_json::from_slice(&output.stdout).with_context(|| {
-                format!(
-                    "cargo metadata in template/: {}",
-                    String::from_utf8_lossy(&output.stderr)
-                )
-            })?;
-        let folder = |key: &str| metadata[key].as_str().map(PathBuf::from);
-        // Before Rust 1.91 there is no build folder of its own.
-        let build = folder("build_directory")
-            .or_else(|| folder("target_directory"))
-            .context("cargo names no build folder")?;
+        let build = build_folder(&repo.template())?;
         let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
         let home = home
             .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
@@ -74,4 +52,20 @@ impl Cache {
             .env("CARGO_BUILD_BUILD_DIR", &self.build)
             .env("CARGO_TARGET_DIR", self.checks("targets").join(owner))
     }
+}
+
+/// Where cargo compiles a workspace.
+pub(crate) fn build_folder(workspace: &Path) -> Result<PathBuf> {
+    let arguments = "metadata --format-version 1 --no-deps --offline";
+    let output = cargo(workspace, arguments.split(' ')).output()?;
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).with_context(|| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            format!("cargo metadata in {}: {said}", workspace.display())
+        })?;
+    let folder = |key: &str| metadata[key].as_str().map(PathBuf::from);
+    // Before Rust 1.91 there is no build folder of its own.
+    folder("build_directory")
+        .or_else(|| folder("target_directory"))
+        .context("cargo names no build folder")
 }

@@ -22,7 +22,17 @@ pub(crate) struct Check {
     pub(crate) proves: &'static str,
     /// How long it may take.
     pub(crate) limit: Duration,
+    /// Command lines of the documents that it carries out, as they stand there; the runner sees to it that it does.
+    pub(crate) types: &'static [&'static str],
     pub(crate) run: Box<dyn Fn(&Context<'_>) -> Outcome>,
+}
+
+impl Check {
+    /// The command lines of the documents that the check carries out with [`Context::typed`].
+    pub(crate) fn typing(mut self, lines: &'static [&'static str]) -> Self {
+        self.types = lines;
+        self
+    }
 }
 
 pub(crate) type Outcome = Result<(), Failure>;

@@ -1,7 +1,7 @@
 //! What a check works with: the commands it carries out, and what all checks of a run share.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::cache::Cache;
-use crate::cargo;
+use crate::cargo::{self, program};
 use crate::check::{Failure, Outcome, place_in};
 use crate::generate::{Request, Source};
 use crate::postgres::{Database, Postgres};
@@ -20,6 +20,9 @@ use crate::progress::duration;
 use crate::repo::Repo;
 use crate::runner::say;
 use crate::tree::Tree;
+
+/// Ends a typed line: the arguments that are added.
+const MORE: &str = " \"$@\"";
 
 /// How often a step that takes long says that it is still there.
 const STILL_THERE: Duration = Duration::from_secs(30);
@@ -51,6 +54,19 @@ pub(crate) struct Context<'r> {
     /// Everything its commands print.
     pub(crate) log: PathBuf,
     pub(crate) deadline: Instant,
+    /// The documents' command lines that were carried out.
+    typed: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'r> Context<'r> {
+    pub(crate) fn new(shared: &'r Shared, log: PathBuf, deadline: Instant) -> Self {
+        Self {
+            shared,
+            log,
+            deadline,
+            typed: RefCell::default(),
+        }
+    }
 }
 
 impl Context<'_> {
@@ -115,18 +131,48 @@ impl Context<'_> {
         arguments: impl IntoIterator<Item = &'a str>,
     ) -> Command {
         let mut command = cargo::cargo(folder, arguments);
+        self.share_builds(&mut command, folder);
+        command
+    }
+
+    /// A command line of a document, carried out by a shell in a folder. What the document can't know, such as an address, is put in the
+    /// place of what it shows; arguments that are added come last.
+    pub(crate) fn typed(
+        &self,
+        line: &'static str,
+        folder: &Path,
+        instead: &[(&str, &str)],
+    ) -> Command {
+        self.typed.borrow_mut().insert(line);
+        let mut text = line.to_owned();
+        let mut command = program("bash", folder);
+        for (number, (shown, real)) in instead.iter().enumerate() {
+            // By way of the environment: an address may hold a password, and everybody can read the arguments.
+            text = text.replace(shown, &format!("$REAL_{number}"));
+            command.env(format!("REAL_{number}"), real);
+        }
+        command.args(["-ec", &format!("{text}{MORE}"), "bash"]);
+        command
+    }
+
+    /// Whether a document's command line was carried out.
+    pub(crate) fn has_typed(&self, line: &str) -> bool {
+        self.typed.borrow().contains(line)
+    }
+
+    /// Makes a command that compiles a project use the dependencies that all of them share.
+    pub(crate) fn share_builds(&self, command: &mut Command, folder: &Path) {
         let owner = if folder == self.repo().template() {
             "in-place".into()
         } else {
             folder.file_name().unwrap_or_default().to_string_lossy()
         };
-        self.shared.cache.share_builds(&mut command, &owner);
+        self.shared.cache.share_builds(command, &owner);
         command
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
             // A log is read for what failed, not for how the test got there.
             .env("RUST_BACKTRACE", "0");
-        command
     }
 
     /// Carries a command out as one step of the check; `wrong` is what its failure means.
@@ -220,10 +266,19 @@ fn describe(command: &Command, root: &Path) -> String {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let arguments: Vec<String> = command
+    let mut arguments: Vec<String> = command
         .get_args()
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
+    // a typed line is shown as it was typed
+    let mut program = program;
+    if let [_, line, _, more @ ..] = &arguments[..]
+        && let Some(line) = line.strip_suffix(MORE)
+    {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        program = words.next().unwrap_or_default();
+        arguments = words.chain(more.iter().cloned()).collect();
+    }
     let folder = command.get_current_dir().map(|folder| {
         folder
             .strip_prefix(root)

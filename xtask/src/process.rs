@@ -105,6 +105,13 @@ impl Child {
         self
     }
 
+    /// The standard input and output, if both are piped and nobody took them yet.
+    pub(crate) fn take_pipes(
+        &mut self,
+    ) -> Option<(std::process::ChildStdin, std::process::ChildStdout)> {
+        Some((self.inner.stdin.take()?, self.inner.stdout.take()?))
+    }
+
     /// The standard output, if it is piped and nobody took it yet.
     pub(crate) fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.inner.stdout.take()

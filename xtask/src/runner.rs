@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::check::{Check, Failure};
+use crate::check::{Check, Failure, Outcome};
 use crate::context::{Context, Shared};
 use crate::process::Interrupted;
 use crate::progress::duration;
@@ -49,12 +49,8 @@ pub(crate) fn run(shared: &Shared, checks: &[&Check], skipped: usize) -> Result<
         let log = logs.join(format!("{}.log", check.name.replace('/', "-")));
         fs::write(&log, "")?;
         let check_begun = Instant::now();
-        let context = Context {
-            shared,
-            log,
-            deadline: check_begun + check.limit,
-        };
-        match (check.run)(&context) {
+        let context = Context::new(shared, log, check_begun + check.limit);
+        match (check.run)(&context).and_then(|()| typed_what_it_says(check, &context)) {
             Ok(()) => {
                 summary.passed += 1;
                 say(&format!(
@@ -78,6 +74,17 @@ pub(crate) fn run(shared: &Shared, checks: &[&Check], skipped: usize) -> Result<
         Err(Interrupted.into())
     } else {
         Ok(summary)
+    }
+}
+
+/// A check that names a document's command line must have carried it out.
+fn typed_what_it_says(check: &Check, context: &Context<'_>) -> Outcome {
+    match check.types.iter().find(|line| !context.has_typed(line)) {
+        Some(line) => Err(Failure::new(
+            "the check says that it carries out a command line, and did not",
+            format!("`{line}`"),
+        )),
+        None => Ok(()),
     }
 }
 

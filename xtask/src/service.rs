@@ -42,33 +42,37 @@ impl Binary {
 
     /// Serves on a port; returns when it is ready. What it prints goes to `log`.
     pub(crate) fn serve(&self, port: u16, log: &Path) -> Result<Service> {
-        let output = File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .with_context(|| format!("cannot write {}", log.display()))?;
-        let mut command = self.command(["serve"]);
-        command
-            .env("SERVER_PORT", port.to_string())
-            .stdout(output.try_clone()?)
-            .stderr(output);
-        let mut child = Child::spawn(&mut command)?.stopped_by(Signal::SIGTERM, STOP_LIMIT);
-        let deadline = Instant::now() + START_LIMIT;
-        loop {
-            if let Some(status) = child.status()? {
-                bail!("the service ended while it started ({status})");
-            }
-            if http::get(port, "/readyz").is_ok_and(|(status, _)| status == 200) {
-                return Ok(Service { child, port });
-            }
-            if Instant::now() >= deadline {
-                bail!(
-                    "the service was not ready within {} s",
-                    START_LIMIT.as_secs()
-                );
-            }
-            process::pause(Duration::from_millis(50))?;
+        serve(self.command(["serve"]), port, log)
+    }
+}
+
+/// Starts a command that serves, on a port; returns when it is ready. What it prints goes to `log`.
+pub(crate) fn serve(mut command: Command, port: u16, log: &Path) -> Result<Service> {
+    let output = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("cannot write {}", log.display()))?;
+    command
+        .env("SERVER_PORT", port.to_string())
+        .stdout(output.try_clone()?)
+        .stderr(output);
+    let mut child = Child::spawn(&mut command)?.stopped_by(Signal::SIGTERM, STOP_LIMIT);
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        if let Some(status) = child.status()? {
+            bail!("the service ended while it started ({status})");
         }
+        if http::get(port, "/readyz").is_ok_and(|(status, _)| status == 200) {
+            return Ok(Service { child, port });
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "the service was not ready within {} s",
+                START_LIMIT.as_secs()
+            );
+        }
+        process::pause(Duration::from_millis(50))?;
     }
 }
 
@@ -82,6 +86,10 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Returns when the service ends by itself; until then only a signal to this tool gets out of here.

@@ -8,17 +8,20 @@ use crate::cargo::{cargo, program};
 use crate::context::Context;
 use crate::packages;
 
-/// The version that the README names: the newest that builds on the Rust the template needs.
-pub(crate) const CARGO_GENERATE: &str = "0.23.14";
+/// As the README says it: the newest version that builds on the Rust the template needs.
+pub(crate) const INSTALL_CARGO_GENERATE: &str =
+    "cargo install cargo-generate --version 0.23.14 --locked";
 
 /// The real `cargo generate` command.
 pub(crate) fn cargo_generate(cx: &Context<'_>) -> Result<PathBuf> {
-    let root = cx
-        .shared
-        .cache
-        .tools()
-        .join(format!("cargo-generate-{CARGO_GENERATE}"));
+    let mut words = INSTALL_CARGO_GENERATE.split(' ');
+    words.find(|word| *word == "--version");
+    let version = words.next().unwrap_or_default();
+    let tools = cx.shared.cache.tools();
+    let root = tools.join(format!("cargo-generate-{version}"));
     let binary = root.join("bin/cargo-generate");
+    // What is there already was installed by the same line.
+    let mut install = cx.typed(INSTALL_CARGO_GENERATE, tools, &[]);
     if binary.is_file() {
         return Ok(binary);
     }
@@ -41,21 +44,13 @@ pub(crate) fn cargo_generate(cx: &Context<'_>) -> Result<PathBuf> {
         &["--features", "vendored-openssl"]
     };
     // --debug: it does the same and is compiled in half the time.
-    let mut install = cargo(
-        &root,
-        [
-            "install",
-            "cargo-generate",
-            "--version",
-            CARGO_GENERATE,
-            "--locked",
-            "--debug",
-            "--root",
-        ],
-    );
-    if !cx.execute(install.arg(&root).args(vendored))?.success() {
+    install
+        .args(["--debug", "--root"])
+        .arg(&root)
+        .args(vendored);
+    if !cx.execute(&mut install)?.success() {
         bail!(
-            "cargo-generate {CARGO_GENERATE} could not be installed; see {}",
+            "cargo-generate {version} could not be installed; see {}",
             cx.log.display()
         );
     }

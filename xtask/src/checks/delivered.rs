@@ -1,5 +1,6 @@
 //! `docs/errors`, `docs/browser` and `just/*`: what people look at and type, beside the commands of the READMEs.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ use crate::tools;
 const JUST: &str = "1.59.0";
 const PLAYWRIGHT: &str = "1.65.2";
 
+const DEV: &str = "just dev";
+
 pub(super) fn checks() -> Vec<Check> {
     vec![
         check(
@@ -39,7 +42,8 @@ pub(super) fn checks() -> Vec<Check> {
             30,
             "`just dev` starts the service again when a file changes",
             dev_reloads,
-        ),
+        )
+        .typing(&[DEV]),
         long_check(
             "docs/browser",
             20,
@@ -99,7 +103,17 @@ fn errors_are_current(cx: &Context<'_>) -> Outcome {
     Ok(())
 }
 
-fn just(cx: &Context<'_>) -> Result<PathBuf> {
+/// The search path with the folders of these programs in front.
+pub(super) fn path_with(programs: &[&Path]) -> Result<OsString> {
+    let folders = programs.iter().filter_map(|program| program.parent());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let all = folders
+        .map(PathBuf::from)
+        .chain(std::env::split_paths(&path));
+    Ok(std::env::join_paths(all)?)
+}
+
+pub(super) fn just(cx: &Context<'_>) -> Result<PathBuf> {
     tools::python(cx, "rust-just", JUST, "just")
 }
 
@@ -140,14 +154,11 @@ fn dev_reloads(cx: &Context<'_>) -> Outcome {
     let watchexec = tools::watchexec(cx)?;
     let place = place_to_run(cx, Kind::Sqlite)?;
     let folder = place.folder.path();
-    let path = std::env::join_paths(watchexec.parent().map(PathBuf::from).into_iter().chain(
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()),
-    ))?;
+    let path = path_with(&[&just, &watchexec])?;
     let port = http::free_port()?;
     let log = File::options().create(true).append(true).open(&cx.log)?;
-    let mut recipe = program(&just, folder);
+    let mut recipe = cx.typed(DEV, folder, &[]);
     recipe
-        .arg("dev")
         .env("PATH", path)
         .env("SERVER_PORT", port.to_string())
         .stdout(log.try_clone()?)

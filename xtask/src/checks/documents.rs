@@ -12,23 +12,14 @@ use crate::context::Context;
 use crate::document::{examples, missing_line, script, split_output};
 use crate::http;
 use crate::packages;
-use crate::tree::Tree;
 
 pub(super) fn checks() -> Vec<Check> {
-    vec![
-        check(
-            "docs/examples",
-            20,
-            "the documents' examples work as they stand, on both databases",
-            examples_work,
-        ),
-        check(
-            "docs/reference",
-            20,
-            "the checked-in reference is what the code says: configuration, routes, OpenAPI",
-            reference_is_current,
-        ),
-    ]
+    vec![check(
+        "docs/examples",
+        20,
+        "the documents' examples work as they stand, on both databases",
+        examples_work,
+    )]
 }
 
 /// The documents of the repository that somebody types from, by their path.
@@ -118,41 +109,4 @@ fn run_document(cx: &Context<'_>, database: Kind, path: &str, text: &str) -> Out
     }
     service.stop()?;
     Ok(())
-}
-
-/// `just reference` brings the checked-in reference up to date: in a fresh project it changes nothing.
-fn reference_is_current(cx: &Context<'_>) -> Outcome {
-    let recipes = std::fs::read_to_string(cx.repo().template().join("justfile"))?;
-    let body = recipes
-        .lines()
-        .skip_while(|line| !line.starts_with("reference:"))
-        .skip(1)
-        .take_while(|line| line.starts_with(' '));
-    let commands: Vec<&str> = body
-        .filter_map(|line| line.trim().strip_prefix("cargo run --quiet -- "))
-        .collect();
-    if commands.is_empty() {
-        return Err(Failure::new(
-            "the recipe `reference` is not as this check expects it",
-            "template/justfile",
-        ));
-    }
-    let place = place_to_run(cx, Kind::Sqlite)?;
-    let before = Tree::read(place.folder.path())?;
-    for arguments in commands {
-        cx.step(
-            &mut place.binary.command(arguments.split_whitespace()),
-            "a command of the recipe `reference` fails",
-        )?;
-    }
-    let differences = before.differences(&Tree::read(place.folder.path())?, |_| false);
-    if differences.is_empty() {
-        return Ok(());
-    }
-    let places: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    Err(Failure::new(
-        "the checked-in reference is out of date: run `just reference` in template/",
-        "`just reference` in a fresh project",
-    )
-    .at(places.join("\n")))
 }

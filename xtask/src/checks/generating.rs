@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::cargo::program;
 use crate::check::{Check, Failure, Outcome};
 use crate::checks::check;
 use crate::context::Context;
@@ -10,6 +9,8 @@ use crate::generate::Request;
 use crate::names;
 use crate::tree::Tree;
 use crate::twins;
+
+const GENERATE: &str = "cargo xtask generate --name my-service --dir ../my-service";
 
 pub(super) fn checks() -> Vec<Check> {
     vec![
@@ -24,7 +25,8 @@ pub(super) fn checks() -> Vec<Check> {
             2,
             "`cargo xtask generate` makes the same project, and refuses what it can't make",
             command_generates,
-        ),
+        )
+        .typing(&[GENERATE]),
         check(
             "generate/workspace",
             2,
@@ -78,17 +80,14 @@ fn command_generates(cx: &Context<'_>) -> Outcome {
     let parent = tempfile::TempDir::with_prefix("strata-check-")?;
     let folder = parent.path().join(name);
     let generate = |more: &[&str]| {
-        let mut command = program(std::env::current_exe()?, parent.path());
-        command.env("CARGO_MANIFEST_DIR", cx.repo().root().join("xtask"));
+        let instead = [("../my-service", &*folder.to_string_lossy())];
+        let mut command = cx.typed(GENERATE, cx.repo().root(), &instead);
+        command.args(more);
         command
-            .args(["generate", "--name", name, "--dir"])
-            .arg(&folder)
-            .args(more);
-        anyhow::Ok(command)
     };
     let refuses = |more: &[&str], what: &str| -> Outcome {
         std::fs::write(&cx.log, "")?;
-        if cx.execute(&mut generate(more)?)?.success() {
+        if cx.execute(&mut generate(more))?.success() {
             return Err(Failure::new("what can't be made is not refused", what));
         }
         if !std::fs::read_to_string(&cx.log)?.contains("Accepted: ") {
@@ -110,7 +109,7 @@ fn command_generates(cx: &Context<'_>) -> Outcome {
             "`cargo xtask generate` with an unknown part",
         ));
     }
-    cx.step(&mut generate(&[])?, "`cargo xtask generate` fails")?;
+    cx.step(&mut generate(&[]), "`cargo xtask generate` fails")?;
     let differences = cx
         .generate(&Request::new(name))?
         .differences(&Tree::read(&folder)?, |_| false);

@@ -10,6 +10,7 @@ mod options;
 mod own;
 mod place;
 mod readme;
+mod recipe;
 mod rendering;
 mod template;
 mod trial;
@@ -30,6 +31,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(options::checks(repo));
     checks.extend(documents::checks());
     checks.extend(readme::checks());
+    checks.extend(recipe::checks());
     checks.extend(delivered::checks());
     checks.extend(openapi::checks());
     checks.extend(trial::checks());
@@ -49,6 +51,7 @@ fn check(
         tier: Tier::Default,
         proves,
         limit: Duration::from_mins(minutes),
+        types: &[],
         run: Box::new(run),
     }
 }

@@ -1,12 +1,17 @@
 //! `options/*`: projects that are not the template in place are built, linted and tested like it.
 
-use crate::cargo::program;
+use std::collections::BTreeSet;
+use std::iter;
+
 use crate::check::{Check, Failure, Outcome};
 use crate::checks::generated::lock_keeps_its_versions;
 use crate::checks::{check, long_check, template};
 use crate::context::Context;
 use crate::generate::Request;
 use crate::repo::Repo;
+
+const BUILD_FOR_PRODUCTION: &str = "cargo build --release";
+const CHECK_FOR_PRODUCTION: &str = "APP_ENV=prod ./target/release/{{project-name}} config check";
 
 pub(super) fn checks(repo: &Repo) -> Vec<Check> {
     let mut checks: Vec<Check> = repo
@@ -32,15 +37,18 @@ pub(super) fn checks(repo: &Repo) -> Vec<Check> {
     checks.push(long_check(
         "options/features",
         30,
-        "the template compiles without each of its Cargo features",
+        "the template compiles with any of its Cargo features left out, and works without SQLite",
         features,
     ));
-    checks.push(long_check(
-        "options/release",
-        60,
-        "a generated project builds for production, and refuses to start half configured",
-        release,
-    ));
+    checks.push(
+        long_check(
+            "options/release",
+            60,
+            "a generated project builds for production, and refuses to start half configured",
+            release,
+        )
+        .typing(&[BUILD_FOR_PRODUCTION, CHECK_FOR_PRODUCTION]),
+    );
     checks
 }
 
@@ -66,13 +74,27 @@ fn is_sound(cx: &Context<'_>, request: &Request) -> Outcome {
 
 fn features(cx: &Context<'_>) -> Outcome {
     let template = cx.repo().template();
-    for features in ["", "sqlite", "http-client", "swagger-ui"] {
+    let manifest: toml::Table = std::fs::read_to_string(template.join("Cargo.toml"))?.parse()?;
+    let all: Vec<&str> = manifest["features"]["default"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(toml::Value::as_str)
+        .collect();
+    // none, each alone, and all but one
+    let alone = all.iter().map(|feature| vec![*feature]);
+    let without = all.iter().map(|gone| {
+        let others = all.iter().filter(|feature| *feature != gone);
+        others.copied().collect()
+    });
+    let sets: BTreeSet<Vec<&str>> = iter::once(Vec::new()).chain(alone).chain(without).collect();
+    for features in sets {
         let arguments = [
             "clippy",
             "--all-targets",
             "--no-default-features",
             "--features",
-            features,
+            &features.join(","),
             "--",
             "-D",
             "warnings",
@@ -82,28 +104,38 @@ fn features(cx: &Context<'_>) -> Outcome {
             "clippy complains without a feature",
         )?;
     }
-    Ok(())
+    // For whoever runs on PostgreSQL only, and leaves SQLite out.
+    let others: Vec<&str> = all.into_iter().filter(|other| *other != "sqlite").collect();
+    let mut test = cx.cargo(
+        &template,
+        [
+            "test",
+            "--no-fail-fast",
+            "--no-default-features",
+            "--features",
+            &others.join(","),
+        ],
+    );
+    test.env("TEST_DATABASE_URL", cx.postgres()?.url());
+    cx.step(&mut test, "tests do not pass without SQLite")
 }
 
 fn release(cx: &Context<'_>) -> Outcome {
     let name = "release-svc";
     let project = cx.project(&Request::new(name))?;
-    let mut build = cx.cargo(&project, ["build", "--release", "--locked"]);
-    let target = build
-        .get_envs()
-        .find_map(|(key, value)| value.filter(|_| key == "CARGO_TARGET_DIR"))
-        .map(std::path::PathBuf::from);
+    let mut build = cx.typed(BUILD_FOR_PRODUCTION, &project, &[]);
+    cx.share_builds(&mut build, &project);
+    build
+        .arg("--locked")
+        .env("CARGO_TARGET_DIR", project.join("target"));
     cx.step(&mut build, "the project does not build for production")?;
-    let binary = target
-        .unwrap_or_else(|| project.join("target"))
-        .join("release")
-        .join(name);
     let check = |database: Option<&str>| {
-        let mut check = program(&binary, &project);
-        check
-            .args(["config", "check"])
-            .env("APP_ENV", "prod")
-            .envs(database.map(|url| ("DATABASE_URL", url)));
+        let mut check = cx.typed(
+            CHECK_FOR_PRODUCTION,
+            &project,
+            &[("{{project-name}}", name)],
+        );
+        check.envs(database.map(|url| ("DATABASE_URL", url)));
         check
     };
     let url = "postgres://service:4f9Qz7tLw2Xc@db.example.com:5432/service";

@@ -7,6 +7,10 @@ use crate::checks::check;
 use crate::context::Context;
 use crate::modules;
 
+const TEST: &str = "cargo test";
+const TEST_ON_POSTGRES: &str =
+    "TEST_DATABASE_URL=postgres://postgres@localhost/postgres cargo test";
+
 pub(super) fn checks() -> Vec<Check> {
     vec![
         check(
@@ -32,13 +36,15 @@ pub(super) fn checks() -> Vec<Check> {
             30,
             "the tests pass with nothing installed",
             |cx| tests_on_sqlite(cx, &cx.repo().template()),
-        ),
+        )
+        .typing(&[TEST]),
         check(
             "template/test-postgres",
             30,
             "the tests pass on PostgreSQL",
             |cx| tests_on_postgres(cx, &cx.repo().template()),
-        ),
+        )
+        .typing(&[TEST_ON_POSTGRES]),
     ]
 }
 
@@ -66,20 +72,32 @@ pub(super) fn documentation(cx: &Context<'_>, project: &Path) -> Outcome {
 
 /// The tests without a server: what somebody sees who has just generated a project.
 pub(super) fn tests_on_sqlite(cx: &Context<'_>, project: &Path) -> Outcome {
-    cx.step(
-        &mut cx.cargo(project, ["test", "--no-fail-fast"]),
-        "tests do not pass",
-    )
+    let mut test = cx.typed(TEST, project, &[]);
+    cx.share_builds(&mut test, project);
+    cx.step(test.arg("--no-fail-fast"), "tests do not pass")
 }
 
 pub(super) fn tests_on_postgres(cx: &Context<'_>, project: &Path) -> Outcome {
-    let url = cx.postgres()?.url().to_owned();
+    let server = cx.postgres()?;
+    let url = ("postgres://postgres@localhost/postgres", server.url());
+    let mut test = cx.typed(TEST_ON_POSTGRES, project, &[url]);
+    cx.share_builds(&mut test, project);
+    let before = server.objects_made(&cx.log)?;
     cx.step(
-        cx.cargo(project, ["test", "--no-fail-fast"])
-            .env("TEST_DATABASE_URL", url),
+        test.arg("--no-fail-fast"),
         "tests do not pass on PostgreSQL",
-    )
+    )?;
+    // A test that has no server passes as well, so the server is asked.
+    let made = server.objects_made(&cx.log)?.wrapping_sub(before);
+    if made < AT_LEAST_MADE {
+        let what = "the objects that were made on the server while the tests ran";
+        return Err(Failure::new("the tests were not on PostgreSQL", what).at(made.to_string()));
+    }
+    Ok(())
 }
+
+/// Each test has a database of its own, and each of these is an object.
+const AT_LEAST_MADE: u32 = 50;
 
 fn no_liquid_in_rust(cx: &Context<'_>) -> Outcome {
     let what = "Liquid in the template's Rust files";

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use crate::context::Context;
 use crate::http;
 use crate::process::{self, Child};
 
+const TRY: &str = "cargo xtask try";
+
 pub(super) fn checks() -> Vec<Check> {
     vec![
         check(
@@ -23,7 +25,8 @@ pub(super) fn checks() -> Vec<Check> {
             20,
             "`cargo xtask try` ends with the address of a page that is there; Ctrl-C leaves nothing",
             first_minute,
-        ),
+        )
+        .typing(&[TRY]),
         check(
             "try/interrupted",
             5,
@@ -52,12 +55,8 @@ impl Trial {
             .create(true)
             .append(true)
             .open(&cx.log)?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .arg("try")
-            .args(arguments)
-            .env("TMPDIR", temporary)
-            .env("CARGO_MANIFEST_DIR", cx.repo().root().join("xtask"));
+        let mut command = cx.typed(TRY, cx.repo().root(), &[]);
+        command.args(arguments).env("TMPDIR", temporary);
         let mut child = Child::spawn(
             command
                 .stdin(Stdio::null())

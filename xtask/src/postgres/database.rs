@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 /// A database of a check's own; dropped, it is gone.
 #[derive(Debug)]
@@ -40,8 +40,28 @@ impl Database {
         &self.url
     }
 
+    /// Its number among all objects of the server, which are numbered as they are made.
+    pub(super) fn number(&self) -> Result<u32> {
+        let query = format!(
+            "SELECT oid FROM pg_database WHERE datname = '{}'",
+            self.name
+        );
+        let output = self.psql(&query).arg("--tuples-only").output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.trim()
+            .parse()
+            .with_context(|| format!("psql: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     fn ask_server(&self, statement: &str) -> Result<bool> {
         let output = File::options().create(true).append(true).open(&self.log)?;
+        let mut command = self.psql(&format!("{statement} {}", self.name));
+        command.stdout(output.try_clone()?).stderr(output);
+        Ok(command.status()?.success())
+    }
+
+    /// The server's client with one statement.
+    fn psql(&self, statement: &str) -> Command {
         // The password goes into the environment: everybody on this machine can read the arguments.
         let (server, password) = without_password(&self.server);
         let mut command = Command::new(&self.psql);
@@ -53,13 +73,10 @@ impl Database {
             "--dbname",
             &server,
         ]);
-        command.args(["--command", &format!("{statement} {}", self.name)]);
+        command.args(["--command", statement]);
         command.envs(password.map(|password| ("PGPASSWORD", password)));
+        command.stdin(Stdio::null());
         command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output);
-        Ok(command.status()?.success())
     }
 }
 

@@ -78,6 +78,12 @@ impl Postgres {
         Database::create(&self.url, psql, log)
     }
 
+    /// How many objects were ever made on it, databases among them; counted from somewhere, and beginning anew after 2³².
+    pub(crate) fn objects_made(&self, log: &Path) -> Result<u32> {
+        let database = self.create_database(log)?;
+        database.number()
+    }
+
     /// What it is, for people.
     pub(crate) fn describe(&self) -> &'static str {
         if self.private.is_some() {
