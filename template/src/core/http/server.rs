@@ -6,8 +6,9 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 use std::{io, iter};
 
-use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::serve::{Listener, ListenerExt};
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -15,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tower::Layer;
 use tracing::{info, warn};
 
 use super::docs;
@@ -202,8 +204,8 @@ impl Port {
         loop {
             tokio::select! {
                 // The one of axum: when the system has no more files, it waits and goes on.
-                (stream, _) = listener.accept() => {
-                    connections.spawn(serve_connection(stream, self.router.clone(), stopped.clone()));
+                (stream, peer) = listener.accept() => {
+                    connections.spawn(serve_connection(stream, peer, self.router.clone(), stopped.clone()));
                 }
                 // Those that have ended must be taken out.
                 Some(_) = connections.join_next() => {}
@@ -216,9 +218,15 @@ impl Port {
 }
 
 /// Answers requests, of HTTP/1 or HTTP/2, until the client hangs up; or, once `stopped`, until the requests that are there are answered.
-async fn serve_connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
     let builder = Builder::new(TokioExecutor::new());
-    let service = TowerToHyperService::new(router);
+    // As `axum::serve` would give it, for whoever asks who calls.
+    let service = TowerToHyperService::new(Extension(ConnectInfo(peer)).layer(router));
     let mut connection =
         pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let ended = tokio::select! {
