@@ -15,6 +15,8 @@ mod log;
 mod migrate;
 mod program;
 mod serve;
+#[cfg(all(unix, feature = "sqlite"))]
+mod serving;
 mod waiting;
 
 #[path = "../support/mod.rs"]

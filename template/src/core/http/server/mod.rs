@@ -89,12 +89,12 @@ impl Server {
         };
         let public = api.router(&app, surface);
         let places = Places::limited(config.max_connections);
-        let public = Port::bind("SERVER_PORT", config.host, config.port, public, places).await?;
+        let public = Port::bind("SERVER_PORT", config.host, config.port, public, places)?;
         let management = match config.management_port {
             Some(port) => {
                 let router = api.router(&app, Surface::Management);
                 let (key, places) = ("SERVER_MANAGEMENT_PORT", Places::unlimited());
-                Some(Port::bind(key, config.host, port, router, places).await?)
+                Some(Port::bind(key, config.host, port, router, places)?)
             }
             None => None,
         };

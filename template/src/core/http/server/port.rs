@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 
 use axum::Router;
 use axum::serve::Listener;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tracing::debug;
 
@@ -16,6 +16,10 @@ use super::connection::Connections;
 use super::lifecycle::{Lifecycle, Phase};
 use super::places::Places;
 use crate::core::config::ServerConfig;
+
+/// Connections that wait to be accepted; the system may keep it shorter. With the usual 128, of a few hundred clients that come at once
+/// some are told that they are connected, and forgotten.
+const QUEUE: u32 = 4096;
 
 /// A port that is bound.
 pub(super) struct Port {
@@ -26,7 +30,7 @@ pub(super) struct Port {
 }
 
 impl Port {
-    pub(super) async fn bind(
+    pub(super) fn bind(
         key: &'static str,
         host: IpAddr,
         port: u16,
@@ -42,7 +46,7 @@ impl Port {
                 source,
             },
         };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self {
             listener,
@@ -97,6 +101,18 @@ impl Port {
         }
         while running.join_next().await.is_some() {}
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A restart must not wait for the last connections of the one before. On Windows the option means something else.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
 }
 
 /// Closes the port, and gives what was not accepted yet. The listener of the runtime would not tell: it waits for the system to speak.
