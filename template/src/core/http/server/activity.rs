@@ -217,3 +217,105 @@ impl Activity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        head: Duration::from_secs(1),
+        idle: Duration::from_secs(60),
+        stall: Duration::from_secs(30),
+    };
+
+    fn due(activity: &Activity) -> Option<Overdue> {
+        activity.due(&LIMITS).1
+    }
+
+    #[test]
+    fn a_head_has_its_time_and_the_pause_after_its_answer_another() {
+        let activity = Activity::begin();
+        assert_eq!(due(&activity), Some(Overdue::Head));
+        activity.received(b"GET / HTTP/1.1\r\n");
+        assert_eq!(due(&activity), Some(Overdue::Head));
+        activity.request_begins();
+        assert_eq!(due(&activity), None);
+        activity.request_ends();
+        assert_eq!(due(&activity), Some(Overdue::Idle));
+        activity.received(b"G");
+        assert_eq!(due(&activity), Some(Overdue::Head));
+    }
+
+    #[test]
+    fn further_bytes_of_a_head_give_it_no_more_time() {
+        let activity = Activity::begin();
+        activity.received(b"GET / HT");
+        activity.request_begins();
+        activity.request_ends();
+        activity.received(b"G");
+        let (first, _) = activity.due(&LIMITS);
+        activity.received(b"ET");
+        assert_eq!(activity.due(&LIMITS), (first, Some(Overdue::Head)));
+    }
+
+    #[test]
+    fn what_nobody_reads_of_a_body_is_no_head() {
+        let activity = Activity::begin();
+        activity.received(b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n");
+        activity.request_begins();
+        activity.body_is_left();
+        activity.request_ends();
+        activity.received(b"{}");
+        assert_eq!(due(&activity), Some(Overdue::Idle));
+        activity.received(b"G");
+        assert_eq!(due(&activity), Some(Overdue::Head));
+    }
+
+    #[test]
+    fn what_is_left_of_a_body_may_come_before_the_answer_has_ended() {
+        let activity = Activity::begin();
+        activity.received(b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n");
+        activity.request_begins();
+        activity.body_is_left();
+        activity.received(b"{}");
+        activity.request_ends();
+        activity.received(b"G");
+        assert_eq!(due(&activity), Some(Overdue::Head));
+    }
+
+    #[test]
+    fn the_preface_is_found_in_pieces_and_ends_the_time_for_heads() {
+        let activity = Activity::begin();
+        for byte in PREFACE {
+            assert_eq!(due(&activity), Some(Overdue::Head));
+            activity.received(&[*byte]);
+        }
+        assert_eq!(due(&activity), Some(Overdue::Idle));
+        activity.received(b"PRI");
+        assert_eq!(due(&activity), Some(Overdue::Idle));
+    }
+
+    #[test]
+    fn what_only_begins_like_the_preface_is_http1() {
+        let activity = Activity::begin();
+        activity.received(b"PRI");
+        activity.received(b"NT / HTTP/1.1\r\n");
+        activity.request_begins();
+        activity.request_ends();
+        activity.received(PREFACE);
+        assert_eq!(due(&activity), Some(Overdue::Head));
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_in_default_whatever_runs() {
+        let activity = Activity::begin();
+        activity.request_begins();
+        activity.takes(false);
+        let (first, overdue) = activity.due(&LIMITS);
+        assert_eq!(overdue, Some(Overdue::Stall));
+        activity.takes(false);
+        assert_eq!(activity.due(&LIMITS).0, first);
+        activity.takes(true);
+        assert_eq!(due(&activity), None);
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
@@ -19,6 +19,7 @@ use super::lifecycle::{Lifecycle, Phase};
 use super::places::Place;
 use super::requests::Requests;
 use super::socket::Socket;
+use super::streams::Streams;
 use crate::core::config::ServerConfig;
 
 /// What a connection may hold of a request that is not read yet, or of an answer that its client does not take: of HTTP/1 the head,
@@ -42,7 +43,7 @@ const FAULTY_STREAMS: usize = 100;
 
 /// What all connections of a port have in common.
 pub(super) struct Connections {
-    builder: Builder<TokioExecutor>,
+    builder: Builder<Streams>,
     limits: Limits,
     router: Router,
     lifecycle: Lifecycle,
@@ -51,7 +52,9 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(config: &ServerConfig, router: Router, lifecycle: Lifecycle) -> Self {
         let limits = Limits::new(config);
-        let mut builder = Builder::new(TokioExecutor::new());
+        let mut builder = Builder::new(Streams {
+            stall: limits.stall,
+        });
         // No timer of hyper's for HTTP/1: see `activity`.
         builder.http1().max_buf_size(BUFFER);
         builder

@@ -13,6 +13,7 @@ mod port;
 mod requests;
 mod signals;
 mod socket;
+mod streams;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -17,6 +17,7 @@ use http_body::{Frame, SizeHint};
 use tower::{BoxError, Service};
 
 use super::activity::Activity;
+use super::streams::Handover;
 use crate::core::http::middleware::InFlight;
 
 /// Tells the [`Activity`] when requests begin and end, and handlers who is at the other end ([`ConnectInfo`]).
@@ -113,8 +114,13 @@ impl Future for Answering {
             answer.headers_mut().insert(CONNECTION, close);
         }
         let in_flight = answer.extensions_mut().remove::<InFlight>();
+        let handover = Handover::current();
+        if let Some(handover) = &handover {
+            handover.waits_for_client();
+        }
         Poll::Ready(Ok(answer.map(|body| Answer {
             body,
+            handover,
             _in_flight: in_flight,
             _running: running,
         })))
@@ -124,6 +130,7 @@ impl Future for Answering {
 /// The body of an answer. As long as there is more of it, the request is under way.
 pub(super) struct Answer {
     body: Body,
+    handover: Option<Arc<Handover>>,
     _in_flight: Option<InFlight>,
     _running: Option<Running>,
 }
@@ -136,7 +143,14 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Some(handover) = &self.handover {
+            match frame {
+                Poll::Ready(_) => handover.waits_for_client(),
+                Poll::Pending => handover.waits_for_us(),
+            }
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
