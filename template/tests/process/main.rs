@@ -7,6 +7,8 @@
 )]
 
 mod commands;
+#[cfg(all(unix, feature = "sqlite"))]
+mod environments;
 #[cfg(feature = "sqlite")]
 mod healthcheck;
 mod libpq;

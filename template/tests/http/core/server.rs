@@ -195,6 +195,21 @@ async fn requests_that_take_longer_than_the_stop_may_are_cut_off() {
 }
 
 #[tokio::test]
+async fn a_handler_learns_who_asks() {
+    let server = Server::bind(state(AppEnv::Local, "0", None)).await.unwrap();
+    let address = server.address();
+    let running = tokio::spawn(server.run_until(std::future::pending));
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let own = client.local_addr().unwrap();
+    let request = get("/toys/client");
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with(&own.to_string()), "{own}: {answer}");
+    running.abort();
+}
+
+#[tokio::test]
 async fn http2_is_understood_without_tls() {
     let server = Server::bind(state(AppEnv::Local, "0", None)).await.unwrap();
     let address = server.address();

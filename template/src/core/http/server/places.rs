@@ -119,3 +119,41 @@ impl Drop for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn open_connections_of_clients_are_shown_and_those_of_probes_are_not() {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let shown = || {
+            let all = snapshotter.snapshot().into_vec();
+            let found = all
+                .into_iter()
+                .find(|(key, ..)| key.key().name() == CONNECTIONS);
+            found.map(|(.., value)| value)
+        };
+        let _recorder = metrics::set_default_local_recorder(&recorder);
+        let mut clients = Places::limited(2);
+        let mut probes = Places::unlimited();
+        let probe = probes.wait().await;
+        let _probe = probes.take(probe);
+        assert_eq!(shown(), None);
+
+        let first = clients.wait().await;
+        let first = clients.take(first);
+        // A permit is no connection yet.
+        let _permit = clients.wait().await;
+        assert!(clients.permit().is_none());
+        assert_eq!(shown(), Some(DebugValue::Gauge(1.0.into())));
+        drop(first);
+        // Each look takes what it sees, so this is the change.
+        assert_eq!(shown(), Some(DebugValue::Gauge((-1.0).into())));
+        assert!(clients.permit().is_some());
+        assert_eq!(clients.taken().load(Ordering::Relaxed), 0);
+    }
+}
