@@ -149,3 +149,18 @@ fn too_few_open_files_are_told_and_what_is_allowed_is_used() {
         assert_eq!(files[3..5], ["4096", "4096"]);
     }
 }
+
+#[tokio::test]
+async fn without_open_files_it_says_so_and_goes_on_when_there_are_some() {
+    let _alone = alone();
+    let program = on_two_ports();
+    let mut service = program.start_with_files(64, 64);
+    let (_, public) = addresses(&mut service);
+    let mut many = Vec::new();
+    for _ in 0..100 {
+        many.push(TcpStream::connect(public).await.unwrap());
+    }
+    service.line_with("can't accept connections");
+    drop(many);
+    assert_eq!(get(public, "/").await.unwrap().status, 200);
+}

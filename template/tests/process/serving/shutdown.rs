@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::{
     addresses, alone,
-    client::{Client, get},
+    client::{Client, PREFACE, get, h2_frame, h2_read, h2_request},
     on_two_ports, upload_path,
 };
 
@@ -251,4 +251,45 @@ async fn a_second_signal_ends_the_drain_and_the_service_at_once() {
     service.terminate();
     service.line_with("cut off by a second signal");
     assert!(service.end().success());
+}
+
+#[tokio::test]
+async fn a_client_of_http2_is_told_to_go_and_its_request_is_answered() {
+    let _alone = alone();
+    let program = on_two_ports();
+    let Some(path) = upload_path(&program) else {
+        return; // a project without a request that is under way for as long as a client likes
+    };
+    let mut service = program.start(&[]);
+    let (_, public) = addresses(&mut service);
+    let mut stream = TcpStream::connect(public).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
+    let head = h2_request(1, 3, &path, false);
+    stream.write_all(&head).await.unwrap();
+    get(public, "/").await.unwrap();
+    service.terminate();
+    service.line_with("stopping: requests have");
+    let (mut told, mut answered) = (false, false);
+    while let Ok((kind, _, payload)) = h2_read(&mut stream).await {
+        match kind {
+            // HEADERS
+            1 => answered = true,
+            // PING, which has to be answered
+            6 => stream
+                .write_all(&h2_frame(6, 1, 0, &payload))
+                .await
+                .unwrap(),
+            // GOAWAY, the first time: DATA with END_STREAM
+            7 if !told => {
+                told = true;
+                stream.write_all(&h2_frame(0, 1, 1, b"{}")).await.unwrap();
+            }
+            _ => {}
+        }
+    }
+    assert!(told, "the connection ended without GOAWAY");
+    assert!(answered, "the request under way was not answered");
+    assert!(service.end().success());
+    let seen = service.seen.join("\n");
+    assert!(seen.contains("stopped: all requests have ended"), "{seen}");
 }

@@ -4,12 +4,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
-use tracing::debug;
+use tokio::time::sleep;
+use tracing::{debug, warn};
 
 use super::ServeError;
 use super::connection::Connections;
@@ -65,7 +66,7 @@ impl Port {
     /// doing, which is one reason not to leave it to `axum::serve`: that one's connections go on without it.
     pub(super) async fn serve(self, config: ServerConfig, lifecycle: Lifecycle) {
         let Self {
-            mut listener,
+            listener,
             router,
             mut places,
             ..
@@ -78,8 +79,7 @@ impl Port {
                 let next = async {
                     // Whoever comes when there is no place waits in the system's queue.
                     let permit = places.wait().await;
-                    // The one of axum: when the system has no more files, it waits and goes on.
-                    let (stream, peer) = Listener::accept(&mut listener).await;
+                    let (stream, peer) = accept(&listener).await;
                     (places.take(permit), stream, peer)
                 };
                 tokio::select! {
@@ -113,6 +113,27 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(QUEUE)
+}
+
+/// Waits for the next connection, however long the system can't give one.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        let error = match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => error,
+        };
+        match error.kind() {
+            // Of clients that left before they were accepted.
+            io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset => {}
+            // Mostly there are no more open files. The connection stays in the queue, so the next try would fail as well.
+            _ => {
+                warn!(%error, "can't accept connections: trying again in a second");
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
 }
 
 /// Closes the port, and gives what was not accepted yet. The listener of the runtime would not tell: it waits for the system to speak.
