@@ -12,6 +12,10 @@ use crate::{
 };
 
 /// One column of the table.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the table has a yes or no in each cell"
+)]
 struct Policy {
     env: &'static str,
     logs_json: bool,

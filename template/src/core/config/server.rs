@@ -27,7 +27,8 @@ pub struct ServerConfig {
     /// (mostly 60 seconds), or requests meet connections that are just being closed.
     #[validate(range(min = 1, max = 86_400))]
     pub keep_alive_secs: u64,
-    /// Time in which a client must take a part of what it is sent. If it takes nothing for so long, its connection is closed.
+    /// Time in which a client must take a part of what it is sent. If it takes nothing for so long, its connection is closed; of
+    /// HTTP/2, the stream is reset.
     #[validate(range(min = 1, max = 3600))]
     pub write_stall_secs: u64,
     /// Connections of clients at a time; further ones wait in the system's queue until one ends. Each needs an open file. Those to the

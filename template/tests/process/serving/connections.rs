@@ -44,7 +44,7 @@ async fn idle_connections(address: SocketAddr, count: u64) -> Vec<Client> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_idle_connections_are_held_while_others_are_answered() {
-    let _alone = alone();
+    let _alone = alone().await;
     let allowed = rlimit::increase_nofile_limit(u64::MAX).unwrap();
     if allowed < IDLE + OTHERS {
         println!(
@@ -99,7 +99,7 @@ async fn ten_thousand_idle_connections_are_held_while_others_are_answered() {
 
 #[tokio::test]
 async fn more_connections_than_there_may_be_wait_for_their_turn() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports().with("SERVER_MAX_CONNECTIONS", "5");
     let mut service = program.start(&[]);
     let (management, public) = addresses(&mut service);
@@ -131,13 +131,14 @@ async fn more_connections_than_there_may_be_wait_for_their_turn() {
 }
 
 /// The soft limit that a shell gives is for programs that can't handle many; ours goes as far as it may.
-#[test]
-fn too_few_open_files_are_told_and_what_is_allowed_is_used() {
-    let _alone = alone();
+#[tokio::test]
+async fn too_few_open_files_are_told_and_what_is_allowed_is_used() {
+    let _alone = alone().await;
     let program = on_two_ports();
     let mut service = program.start_with_files(256, 4096);
     let line = service.line_with("too few open files for SERVER_MAX_CONNECTIONS");
     assert!(line.contains("allowed=4096"), "{line}");
+    assert!(line.contains("10000: there will be 3"), "{line}");
     let service = &mut service;
     addresses(service);
     let limits = fs::read_to_string(format!("/proc/{}/limits", service.id()));
@@ -152,15 +153,21 @@ fn too_few_open_files_are_told_and_what_is_allowed_is_used() {
 
 #[tokio::test]
 async fn without_open_files_it_says_so_and_goes_on_when_there_are_some() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports();
     let mut service = program.start_with_files(64, 64);
-    let (_, public) = addresses(&mut service);
-    let mut many = Vec::new();
+    let (management, public) = addresses(&mut service);
+    // clients are kept from taking them all: probes are not
+    let mut clients = Vec::new();
     for _ in 0..100 {
-        many.push(TcpStream::connect(public).await.unwrap());
+        clients.push(TcpStream::connect(public).await.unwrap());
+    }
+    assert_eq!(get(management, "/livez").await.unwrap().status, 200);
+    let mut probes = Vec::new();
+    for _ in 0..100 {
+        probes.push(TcpStream::connect(management).await.unwrap());
     }
     service.line_with("can't accept connections");
-    drop(many);
-    assert_eq!(get(public, "/").await.unwrap().status, 200);
+    drop(probes);
+    assert_eq!(get(management, "/livez").await.unwrap().status, 200);
 }

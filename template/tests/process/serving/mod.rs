@@ -6,20 +6,19 @@ mod overload;
 mod shutdown;
 mod slow;
 
-use std::{
-    net::SocketAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::program::{Program, Running};
 
 /// Longer than anything takes, even on a machine with much else to do; only a test that fails waits for so long.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One after the other: thousands of connections, and times that are short so that tests are, get in each other's way.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+async fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::const_new(());
+    ALONE.lock().await
 }
 
 /// On free ports, probes apart from clients as outside `local`.

@@ -19,7 +19,7 @@ const POD: u64 = 128 << 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports()
         .with("SERVER_MAX_IN_FLIGHT", LIMIT.to_string())
         .with("LOG_LEVEL", "info");
@@ -36,12 +36,12 @@ async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
         client.begin_upload(&path, 2).await.unwrap();
         admitted.push(client);
     }
-    let (probes, mut probed) = mpsc::unbounded_channel();
-    let prober = tokio::spawn(async move {
+    let (sender, mut results) = mpsc::unbounded_channel();
+    let probing = tokio::spawn(async move {
         loop {
             let start = Instant::now();
             let status = get(management, "/livez").await.map(|answer| answer.status);
-            if probes.send((status.ok(), start.elapsed())).is_err() {
+            if sender.send((status.ok(), start.elapsed())).is_err() {
                 return;
             }
         }
@@ -93,19 +93,19 @@ async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
         200,
         "places are free again"
     );
-    prober.abort();
+    probing.abort();
     let mut slowest_probe = Duration::ZERO;
-    let mut probes = 0;
-    while let Ok((status, took)) = probed.try_recv() {
+    let mut count = 0;
+    while let Ok((status, took)) = results.try_recv() {
         assert_eq!(
             status,
             Some(200),
             "a probe was refused under overload: the pod would be restarted"
         );
         slowest_probe = slowest_probe.max(took);
-        probes += 1;
+        count += 1;
     }
-    println!("{probes} probes of /livez were answered meanwhile, the slowest in {slowest_probe:?}");
+    println!("{count} probes of /livez were answered meanwhile, the slowest in {slowest_probe:?}");
     if let Some(memory) = memory {
         println!("the process has {} MiB under overload", memory >> 20);
         assert!(

@@ -69,7 +69,7 @@ async fn ask_until_refused(address: SocketAddr) -> Course {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_accepted_request_fails_when_the_service_stops() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports().with("SERVER_SHUTDOWN_DRAIN_SECS", DRAIN.as_secs().to_string());
     let upload_path = upload_path(&program);
     let mut service = program.start(&[]);
@@ -195,7 +195,7 @@ impl SlowReader {
 
 #[tokio::test]
 async fn a_stuck_request_is_cut_at_the_deadline() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = as_short_as_can_be(on_two_ports());
     let Some(path) = upload_path(&program) else {
         return; // a project without a request that could be stuck
@@ -238,7 +238,7 @@ fn as_short_as_can_be(program: crate::program::Program) -> crate::program::Progr
 
 #[tokio::test]
 async fn a_second_signal_ends_the_drain_and_the_service_at_once() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports()
         .with("SERVER_SHUTDOWN_DRAIN_SECS", "600")
         .with("SERVER_SHUTDOWN_TIMEOUT_SECS", "600");
@@ -255,7 +255,7 @@ async fn a_second_signal_ends_the_drain_and_the_service_at_once() {
 
 #[tokio::test]
 async fn a_client_of_http2_is_told_to_go_and_its_request_is_answered() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports();
     let Some(path) = upload_path(&program) else {
         return; // a project without a request that is under way for as long as a client likes

@@ -56,7 +56,7 @@ async fn be_slow(address: SocketAddr, kind: usize) -> Option<Duration> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_clients_block_nobody_and_do_not_outlive_their_time() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports().with(
         "SERVER_HEADER_READ_TIMEOUT_SECS",
         HEAD.as_secs().to_string(),
@@ -108,7 +108,7 @@ async fn slow_clients_block_nobody_and_do_not_outlive_their_time() {
 
 #[tokio::test]
 async fn an_idle_connection_is_kept_for_its_time_and_longer_than_a_head_may_take() {
-    let _alone = alone();
+    let _alone = alone().await;
     let idle = Duration::from_secs(3);
     let program = on_two_ports()
         .with("SERVER_HEADER_READ_TIMEOUT_SECS", "1")
@@ -160,7 +160,6 @@ async fn idle_http2(address: SocketAddr, idle: Duration) {
 #[track_caller]
 fn assert_lived(protocol: &str, since: Instant, idle: Duration) {
     let lived = since.elapsed();
-    println!("an idle connection of {protocol} lived for {lived:?}");
     // what the client sees as the last answer is a little later than what the service does
     let least = idle.checked_sub(Duration::from_millis(200)).unwrap();
     assert!(
@@ -176,7 +175,7 @@ fn assert_lived(protocol: &str, since: Instant, idle: Duration) {
 /// Nothing of a closed connection would ever be seen here: the other machine is off.
 #[tokio::test]
 async fn a_client_of_http2_that_answers_no_ping_keeps_no_request_running() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports()
         .with("SERVER_HEADER_READ_TIMEOUT_SECS", "1")
         .with("SERVER_KEEP_ALIVE_SECS", "3")
@@ -202,7 +201,7 @@ async fn a_client_of_http2_that_answers_no_ping_keeps_no_request_running() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut_off() {
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports().with("SERVER_WRITE_STALL_SECS", "1");
     let mut service = program.start(&[]);
     let (_, public) = addresses(&mut service);
@@ -221,7 +220,7 @@ async fn a_client_that_does_not_read_is_cut_off() {
 #[tokio::test]
 async fn a_stream_whose_client_takes_nothing_is_reset_and_the_others_go_on() {
     const INITIAL_WINDOW_SIZE: &[u8] = &[0, 4, 0, 0, 0, 0];
-    let _alone = alone();
+    let _alone = alone().await;
     let program = on_two_ports().with("SERVER_WRITE_STALL_SECS", "1");
     let mut service = program.start(&[]);
     let (_, public) = addresses(&mut service);

@@ -29,16 +29,16 @@ const REMINDER: Duration = Duration::from_secs(10);
 
 /// The requests under way, of all routes together.
 pub(super) struct Limit {
-    limit: usize,
+    most: usize,
     running: AtomicUsize,
     untold: AtomicU64,
     told: Mutex<Option<Instant>>,
 }
 
 impl Limit {
-    pub(super) fn new(limit: usize) -> Arc<Self> {
+    pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
-            limit,
+            most,
             running: AtomicUsize::new(0),
             untold: AtomicU64::new(0),
             told: Mutex::new(None),
@@ -46,7 +46,7 @@ impl Limit {
     }
 
     fn admit(self: &Arc<Self>) -> Option<InFlight> {
-        if self.running.fetch_add(1, Ordering::Relaxed) < self.limit {
+        if self.running.fetch_add(1, Ordering::Relaxed) < self.most {
             return Some(InFlight(Arc::new(Running(Arc::clone(self)))));
         }
         self.running.fetch_sub(1, Ordering::Relaxed);
@@ -62,10 +62,10 @@ impl Limit {
             && told.is_none_or(|told| told.elapsed() > REMINDER)
         {
             *told = Some(Instant::now());
-            let (shed, limit) = (self.untold.swap(0, Ordering::Relaxed), self.limit);
+            let (shed, most) = (self.untold.swap(0, Ordering::Relaxed), self.most);
             warn!(
                 shed,
-                "overloaded: {limit} requests are under way (SERVER_MAX_IN_FLIGHT), more are answered with 503"
+                "overloaded: {most} requests are under way (SERVER_MAX_IN_FLIGHT), more are answered with 503"
             );
         }
         AppError::new(ProblemCode::Overloaded).with_retry_after(RETRY_AFTER)

@@ -224,7 +224,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         head: Duration::from_secs(1),
-        idle: Duration::from_secs(60),
+        idle: Duration::from_mins(1),
         stall: Duration::from_secs(30),
     };
 

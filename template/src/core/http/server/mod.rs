@@ -81,6 +81,10 @@ impl Server {
     /// # Errors
     ///
     /// See [`ServeError`].
+    #[expect(
+        clippy::unused_async,
+        reason = "listening needs the runtime, in which an async function runs"
+    )]
     pub async fn bind(app: AppState) -> Result<Self, ServeError> {
         let config = app.config.section::<ServerConfig>();
         let api = Api::registered()?;
@@ -89,7 +93,7 @@ impl Server {
             None => Surface::All,
         };
         let public = api.router(&app, surface);
-        let places = Places::limited(config.max_connections);
+        let places = Places::limited(files::allow(&app.config));
         let public = Port::bind("SERVER_PORT", config.host, config.port, public, places)?;
         let management = match config.management_port {
             Some(port) => {
@@ -99,7 +103,6 @@ impl Server {
             }
             None => None,
         };
-        files::allow(&app.config);
         Ok(Self {
             app,
             public,
@@ -214,12 +217,11 @@ async fn finish(
     );
     let all_ended = async { while public.join_next().await.is_some() {} };
     tokio::select! {
-        ended = timeout(limit, all_ended) => match ended {
-            Ok(()) => info!("stopped: all requests have ended"),
-            Err(_) => {
-                let count = connections.load(Ordering::Relaxed);
-                warn!(connections = count, "stopped: requests were cut off, their time is over");
-            }
+        ended = timeout(limit, all_ended) => if ended.is_ok() {
+            info!("stopped: all requests have ended");
+        } else {
+            let count = connections.load(Ordering::Relaxed);
+            warn!(connections = count, "stopped: requests were cut off, their time is over");
         },
         () = signal() => warn!("stopped: requests were cut off by a second signal"),
     }

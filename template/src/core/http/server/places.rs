@@ -13,7 +13,7 @@ use tracing::warn;
 const CONNECTIONS: &str = "http_server_connections";
 
 /// How often the log says that a port is full.
-const REMINDER: Duration = Duration::from_secs(60);
+const REMINDER: Duration = Duration::from_mins(1);
 
 /// The places of one port.
 pub(super) struct Places {
