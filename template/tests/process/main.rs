@@ -7,6 +7,8 @@
 )]
 
 mod commands;
+#[cfg(all(unix, feature = "sqlite"))]
+mod environments;
 #[cfg(feature = "sqlite")]
 mod healthcheck;
 mod libpq;
@@ -15,6 +17,8 @@ mod log;
 mod migrate;
 mod program;
 mod serve;
+#[cfg(all(unix, feature = "sqlite"))]
+mod serving;
 mod waiting;
 
 #[path = "../support/mod.rs"]

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::server::Lifecycle;
 use super::{AppError, Problem, Result, Routes, register_routes, routes};
 use crate::core::health::{Health, HealthReport};
 use crate::core::state::AppState;
@@ -28,9 +29,13 @@ async fn livez() -> Json<ProbeOut> {
 
 /// Should the service get requests?
 ///
-/// Not while a check fails that it can't work without, such as the database's. `/health` says more.
+/// Not while a check fails that it can't work without, such as the database's (`/health` says more), and not any more when it is about
+/// to stop.
 #[utoipa::path(get, path = "/readyz", responses((status = OK, body = ProbeOut)))]
 async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
+    if app.component::<Lifecycle>().is_ending() {
+        return Err(AppError::unavailable("Not ready: draining.", RETRY_AFTER));
+    }
     let report = report(&app).await;
     let unready: Vec<_> = report.unready().collect();
     if unready.is_empty() {

@@ -11,6 +11,7 @@ mod errors;
 mod http_client;
 mod management;
 mod openapi;
+mod overload;
 mod parameters;
 mod reference;
 mod registration;

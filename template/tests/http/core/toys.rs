@@ -1,6 +1,7 @@
 //! Toys: routes that do on purpose what real ones do by accident. That they are served proves that a file registers itself.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use app::core::database::DataError;
@@ -11,7 +12,7 @@ use app::core::http::{
 use app::core::request_id::RequestId;
 use app::core::state::AppState;
 use axum::Json;
-use axum::extract::Query;
+use axum::extract::{ConnectInfo, Query};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use validator::Validate;
 register_routes! { public at "/toys": Routes::new()
 .add(routes!(list_toys, create_toy))
 .add(routes!(get_toy, replace_toy, delete_toy))
-.add(routes!(create_toys, create_toy_elsewhere, toy_headers, toy_request_id))
+.add(routes!(create_toys, create_toy_elsewhere, toy_headers, toy_request_id, toy_client))
 .add(routes!(break_toy, wait_for_toy, ask_database, sleep_in_database))
 .add(routes!(foreign_toy, missing_toy, stale_toy, unavailable_toy)) }
 
@@ -180,6 +181,12 @@ async fn toy_headers(headers: ValidHeaders<ToyHeaders>) -> Json<u8> {
 #[utoipa::path(get, path = "/request-id", responses((status = OK, body = String)))]
 async fn toy_request_id() -> String {
     RequestId::current().map_or(String::new(), |id| id.to_string())
+}
+
+/// Say who asks
+#[utoipa::path(get, path = "/client", responses((status = OK, body = String)))]
+async fn toy_client(ConnectInfo(client): ConnectInfo<SocketAddr>) -> String {
+    client.to_string()
 }
 
 /// Panic

@@ -73,6 +73,9 @@ problem_codes! {
     BadGateway = BAD_GATEWAY, "bad_gateway", "Another service failed";
     /// The service can't do this now, for example because it is busy; the header `Retry-After` says when to try again.
     Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The service is not available";
+    /// The service has as many requests under way as it takes on at a time. This one was not looked at: nothing has happened. The header
+    /// `Retry-After` says when to try again.
+    Overloaded = SERVICE_UNAVAILABLE, "overloaded", "The service has too much to do";
     /// The answer took longer than the service allows. Whether a change took effect is not known.
     Timeout = GATEWAY_TIMEOUT, "timeout", "The answer took too long";
 }

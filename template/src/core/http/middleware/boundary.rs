@@ -13,7 +13,7 @@ use axum::response::Response;
 use tower::Service;
 use tracing::{Instrument, debug, error, error_span, info};
 
-use crate::core::http::error::Failure;
+use crate::core::http::error::{Failure, ProblemCode};
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
 use crate::core::telemetry::panics::Panic;
@@ -158,6 +158,12 @@ impl Line {
             };
         }
         match end {
+            // Under overload there are many, and a line of their own says so.
+            End::Answered(_, Some(failure))
+                if failure.error().code() == ProblemCode::Overloaded =>
+            {
+                line!(debug, code = failure.error().code().as_str(),);
+            }
             End::Answered(status, Some(failure)) if status.is_server_error() => {
                 let code = failure.error().code().as_str();
                 let cause = failure.causes();

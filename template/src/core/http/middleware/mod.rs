@@ -3,42 +3,54 @@
 //! 1. [`Boundary`]: request id, span, the log line, the body of errors, security headers.
 //! 2. CORS, outside what follows, so that a page may read errors, too.
 //! 3. [`Guard`]: a panic and the time limit become errors.
-//! 4. The limit of a body's size.
+//! 4. The limit of requests under way, for clients only: beyond it there is a 503 at once.
+//! 5. The limit of a body's size.
 
 mod boundary;
 mod cors;
 mod guard;
+mod in_flight;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::Response;
 use axum::routing::Route;
-use tower::{Layer, Service, ServiceBuilder};
+use tower::{Layer, Service, ServiceBuilder, layer::layer_fn};
 use tower_http::cors::CorsLayer;
 
 use self::boundary::Boundary;
 use self::guard::Guard;
+pub(super) use self::in_flight::InFlight;
+use self::in_flight::{Limit, LimitInFlight};
 use crate::core::config::ServerConfig;
 use crate::core::state::AppState;
 
 /// The stack for what clients call.
 pub(super) fn public(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     let cors = cors::layer(app.config.section());
-    router.layer(stack(app, boundary::Traffic::Clients, cors))
+    let in_flight = Limit::new(app.config.section::<ServerConfig>().max_in_flight);
+    router.layer(stack(
+        app,
+        boundary::Traffic::Clients,
+        cors,
+        Some(in_flight),
+    ))
 }
 
 /// The stack for what operators and probes call: never limited, and not worth a log line when all is well.
 pub(super) fn management(router: Router<AppState>, app: &AppState) -> Router<AppState> {
-    router.layer(stack(app, boundary::Traffic::Probes, None))
+    router.layer(stack(app, boundary::Traffic::Probes, None, None))
 }
 
 fn stack(
     app: &AppState,
     traffic: boundary::Traffic,
     cors: Option<CorsLayer>,
+    in_flight: Option<Arc<Limit>>,
 ) -> impl Layer<
     Route,
     Service: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
@@ -57,6 +69,10 @@ fn stack(
         .layer_fn(move |inner| Boundary::new(inner, traffic, reveal_causes))
         .option_layer(cors)
         .layer_fn(move |inner| Guard::new(inner, limit))
+        .option_layer(
+            in_flight
+                .map(|limit| layer_fn(move |inner| LimitInFlight::new(inner, Arc::clone(&limit)))),
+        )
         .layer(DefaultBodyLimit::max(server.body_limit_bytes))
         .into_inner()
 }
