@@ -101,6 +101,11 @@ impl TestDatabase {
         self.kind
     }
 
+    /// The URL that leads to it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Where its PostgreSQL server listens.
     pub(crate) fn server(&self) -> (String, u16) {
         postgres::address(&self.url)
@@ -169,6 +174,7 @@ const _: () = {
     let _ = TestDatabase::kind;
     let _ = TestDatabase::settings;
     let _ = TestDatabase::pool::<0>;
+    let _ = TestDatabase::url;
     let _ = TestDatabase::server;
     let _ = TestDatabase::url_by_way_of;
 };

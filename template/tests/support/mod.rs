@@ -12,3 +12,4 @@
 pub(crate) mod database;
 pub(crate) mod files;
 mod postgres;
+pub(crate) mod relay;
