@@ -7,6 +7,8 @@
 )]
 
 mod commands;
+#[cfg(unix)]
+mod faults;
 #[cfg(feature = "sqlite")]
 mod healthcheck;
 mod libpq;

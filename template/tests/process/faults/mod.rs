@@ -1,0 +1,8 @@
+//! A database that is slow, busy or away, and clients that hang up: what the running service makes of it.
+
+mod cancelled;
+mod client;
+mod outage;
+mod private_server;
+mod sessions;
+mod slow;

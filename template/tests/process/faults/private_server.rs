@@ -1,0 +1,170 @@
+//! A PostgreSQL server of a test's own, which it can stop and start: from installed programs, on a free port, thrown away afterwards.
+
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    os::unix::{
+        fs::{MetadataExt, chown},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// How long it may take to start or stop; only a test that fails waits for so long.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A server that runs, or doesn't.
+pub(super) struct PrivateServer {
+    programs: PathBuf,
+    user: Option<(u32, u32)>,
+    port: u16,
+    process: Option<Child>,
+    folder: TempDir,
+}
+
+impl PrivateServer {
+    /// A new one, which runs; none if PostgreSQL's programs are not installed.
+    pub(super) fn start_new() -> Option<Self> {
+        let programs = find_programs()?;
+        // not below somebody's home, which another user could not enter
+        let folder = TempDir::with_prefix_in("app-test-postgres-", "/tmp").unwrap();
+        let user = match fs::metadata(folder.path()).unwrap().uid() {
+            0 => Some(unprivileged_user()?), // PostgreSQL refuses to run as root
+            _ => None,
+        };
+        if let Some((uid, gid)) = user {
+            chown(folder.path(), Some(uid), Some(gid)).unwrap();
+        }
+        let mut server = Self {
+            programs,
+            user,
+            port: TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port(),
+            process: None,
+            folder,
+        };
+        let made = server
+            .program("initdb")
+            .args([
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+                "-D",
+                "data",
+            ])
+            .status()
+            .unwrap();
+        assert!(made.success(), "initdb failed");
+        server.start();
+        Some(server)
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Starts it, and waits until it answers.
+    pub(super) fn start(&mut self) {
+        let port = self.port.to_string();
+        let mut command = self.program("postgres");
+        command.args(["-D", "data", "-k", ".", "-p", &port]);
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            "fsync=off",
+            "max_connections=50",
+        ] {
+            command.args(["-c", setting]);
+        }
+        self.process = Some(command.spawn().unwrap());
+        let since = Instant::now();
+        let mut ask = self.program("pg_isready");
+        ask.args(["-q", "-h", "127.0.0.1", "-p", &port]);
+        while !ask.status().unwrap().success() {
+            assert!(since.elapsed() < PATIENCE, "the server does not start");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Stops it: its clients' statements are cut off, and nobody listens any more.
+    pub(super) fn stop(&mut self) {
+        let Some(mut process) = self.process.take() else {
+            return;
+        };
+        // SIGINT asks for a fast shutdown; built into every shell, other than the program of that name
+        let interrupt = format!("kill -INT {}", process.id());
+        let asked = Command::new("sh").args(["-c", &interrupt]).status();
+        assert!(asked.unwrap().success());
+        process.wait().unwrap();
+        assert!(
+            TcpStream::connect(("127.0.0.1", self.port)).is_err(),
+            "somebody still listens"
+        );
+    }
+
+    /// One of PostgreSQL's programs, undisturbed by the settings that this process has.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command
+            .env_clear()
+            .env("LC_ALL", "C")
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+}
+
+impl Drop for PrivateServer {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // its data goes with it; the others of its processes end when they notice
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// The folder with `initdb`, from PATH or where Debian keeps it.
+fn find_programs() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    std::env::split_paths(&path)
+        .chain(versions.map(|version| version.path().join("bin")))
+        .find(|folder| {
+            ["initdb", "postgres", "pg_isready"]
+                .iter()
+                .all(|name| folder.join(name).is_file())
+        })
+}
+
+/// Somebody who isn't root: user and group.
+fn unprivileged_user() -> Option<(u32, u32)> {
+    let users = fs::read_to_string(Path::new("/etc/passwd")).ok()?;
+    ["postgres", "nobody"].iter().find_map(|name| {
+        let line = users
+            .lines()
+            .find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    })
+}
