@@ -14,6 +14,7 @@ mod endings;
 mod logs;
 mod migrations;
 mod pool;
+mod pooler;
 mod recovery;
 mod repositories;
 mod startup;

@@ -49,7 +49,7 @@ async fn a_connection_that_was_idle_is_tried_before_it_is_used() {
 
 #[tokio::test]
 async fn a_connection_is_replaced_when_it_is_old() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let pool = db.pool([("POOL_MAX_SIZE", "1"), ("POOL_RECYCLE_SECS", "1")]);
@@ -81,7 +81,7 @@ async fn a_changed_table_fails_its_old_plan_once() {
 
 #[tokio::test]
 async fn the_minimum_comes_back_by_itself_after_the_server_ended_it() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let pool = db.pool([("POOL_MIN_SIZE", "3"), ("POOL_IDLE_SECS", "1")]);

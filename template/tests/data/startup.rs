@@ -107,7 +107,7 @@ async fn a_database_that_comes_up_late_is_waited_for() {
 
 #[tokio::test]
 async fn an_unknown_database_is_not_waited_for() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let elsewhere = settings_url(&db).replace("/app_test", "/nowhere_app_test");

@@ -11,8 +11,8 @@ use std::{
 
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use sea_orm::{
-    DbErr, ExecResult, QueryResult, RuntimeErr, Statement, TransactionOptions,
-    sqlx::{self, Connection as _, Executor as _, PgConnection},
+    ConnAcquireErr, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, TransactionOptions,
+    sqlx::{self, Connection as _, Executor as _},
 };
 use sea_query_sqlx::SqlxValues;
 
@@ -20,14 +20,14 @@ use sea_query_sqlx::SqlxValues;
 use super::sqlite::Lite;
 use super::{
     manager::Shared,
-    postgres,
-    statement::{Running, Verdict, verdict},
+    postgres::Pg,
+    statement::{Running, Verdict, millis, verdict},
 };
 
 /// A connection to one of the databases that the service can be run on.
 pub(super) enum Raw {
     /// To a PostgreSQL server.
-    Postgres(PgConnection),
+    Postgres(Pg),
     /// To a SQLite file.
     #[cfg(feature = "sqlite")]
     Sqlite(Lite),
@@ -37,7 +37,10 @@ pub(super) enum Raw {
 macro_rules! on {
     ($raw:expr, $connection:ident => $run:expr) => {
         match $raw {
-            Raw::Postgres($connection) => $run,
+            Raw::Postgres(pg) => {
+                let $connection = pg.connection();
+                $run
+            }
             #[cfg(feature = "sqlite")]
             Raw::Sqlite(lite) => {
                 let $connection = lite.connection();
@@ -94,6 +97,10 @@ impl Connection {
         self.depth
     }
 
+    fn is_pooled(&self) -> bool {
+        matches!(&self.raw, Some(Raw::Postgres(pg)) if pg.is_pooled())
+    }
+
     /// From here on it is closed instead of being reused.
     pub(super) fn condemn(&mut self) {
         self.in_flight = true;
@@ -115,7 +122,7 @@ impl Connection {
     /// Closes the connection as the protocol asks for: for one that is idle.
     pub(super) async fn close(mut self) {
         let closed = match self.raw.take() {
-            Some(Raw::Postgres(connection)) => connection.close().await,
+            Some(Raw::Postgres(pg)) => pg.close().await,
             #[cfg(feature = "sqlite")]
             Some(Raw::Sqlite(lite)) => lite.close().await,
             None => Ok(()),
@@ -181,40 +188,73 @@ impl Connection {
         }
     }
 
+    /// Before a statement. Behind a pooler one outside a transaction gets its own, which brings our settings along; whether it did
+    /// is for [`leave`](Self::leave) to know.
+    pub(super) async fn enter(&mut self) -> Result<bool, DbErr> {
+        if !self.is_pooled() || self.depth > 0 {
+            return Ok(false);
+        }
+        Box::pin(self.begin(TransactionOptions::default())).await?;
+        Ok(true)
+    }
+
+    /// After a statement: ends the transaction that it got.
+    pub(super) async fn leave<T>(
+        &mut self,
+        entered: bool,
+        outcome: Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        if entered && outcome.is_ok() {
+            Box::pin(self.commit()).await?;
+        } else if entered && !self.in_flight {
+            // why the statement failed says more
+            let _ = Box::pin(self.rollback()).await;
+        }
+        outcome
+    }
+
     /// Runs a statement that returns no rows.
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let entered = self.enter().await?;
         let (running, values) = Running::new(statement);
+        let keep = self.shared.keep_prepared;
         let outcome = on!(self.start()?, connection => {
-            sqlx::query_with(running.sql(), values).execute(connection).await.map(ExecResult::from)
+            let query = sqlx::query_with(running.sql(), values).persistent(keep);
+            query.execute(connection).await.map(ExecResult::from)
         });
-        self.finish(outcome, &running, DbErr::Exec)
+        let outcome = self.finish(outcome, &running, DbErr::Exec);
+        self.leave(entered, outcome).await
     }
 
     /// Runs a statement and returns its first row.
     pub(super) async fn one(&mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let entered = self.enter().await?;
         let (running, values) = Running::new(statement);
+        let keep = self.shared.keep_prepared;
         let outcome = match self.start()? {
-            Raw::Postgres(connection) => sqlx::query_with(running.sql(), values)
-                .fetch_optional(connection)
+            Raw::Postgres(pg) => sqlx::query_with(running.sql(), values)
+                .persistent(keep)
+                .fetch_optional(pg.connection())
                 .await
                 .map(|row| row.map(QueryResult::from)),
             #[cfg(feature = "sqlite")]
-            Raw::Sqlite(lite) => lite.first_row(running.sql(), values).await,
+            Raw::Sqlite(lite) => lite.first_row(running.sql(), values, keep).await,
         };
-        self.finish(outcome, &running, DbErr::Query)
+        let outcome = self.finish(outcome, &running, DbErr::Query);
+        self.leave(entered, outcome).await
     }
 
     /// Runs a statement and returns all its rows.
     pub(super) async fn all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let entered = self.enter().await?;
         let (running, values) = Running::new(statement);
+        let keep = self.shared.keep_prepared;
         let outcome = on!(self.start()?, connection => {
-            sqlx::query_with(running.sql(), values)
-                .fetch(connection)
-                .map_ok(QueryResult::from)
-                .try_collect()
-                .await
+            let query = sqlx::query_with(running.sql(), values).persistent(keep);
+            query.fetch(connection).map_ok(QueryResult::from).try_collect().await
         });
-        self.finish(outcome, &running, DbErr::Query)
+        let outcome = self.finish(outcome, &running, DbErr::Query);
+        self.leave(entered, outcome).await
     }
 
     /// Starts a statement whose rows are then read one by one; [`finish`](Self::finish) is due when the last has been read.
@@ -223,9 +263,10 @@ impl Connection {
         running: &Running,
         values: SqlxValues,
     ) -> Result<BoxStream<'_, Result<QueryResult, sqlx::Error>>, DbErr> {
-        let sql = running.sql();
+        let (sql, keep) = (running.sql(), self.shared.keep_prepared);
         Ok(on!(self.start()?, connection => {
-            sqlx::query_with(sql, values).fetch(connection).map_ok(QueryResult::from).boxed()
+            let query = sqlx::query_with(sql, values).persistent(keep);
+            query.fetch(connection).map_ok(QueryResult::from).boxed()
         }))
     }
 
@@ -258,14 +299,33 @@ impl Connection {
     /// If the future is dropped midway, the connection stays in flight, so it never looks idle with a transaction open.
     pub(super) async fn begin(&mut self, options: TransactionOptions) -> Result<(), DbErr> {
         let sql = match (&self.raw, self.depth) {
-            (Some(Raw::Postgres(_)), 0) => postgres::begin(options),
+            (Some(Raw::Postgres(pg)), 0) => pg.begin(options),
             #[cfg(feature = "sqlite")]
             (Some(Raw::Sqlite(lite)), 0) => lite.begin(options).to_owned(),
             (_, depth) => format!("SAVEPOINT s{}", depth + 1),
         };
-        self.simple(sql).await?;
+        if self.is_pooled() && self.depth == 0 {
+            self.begin_at_pooler(sql).await?;
+        } else {
+            self.simple(sql).await?;
+        }
         self.depth += 1;
         Ok(())
+    }
+
+    /// Only here a pooler looks for a server, and if none is free or there, it lets us wait for minutes.
+    async fn begin_at_pooler(&mut self, sql: String) -> Result<(), DbErr> {
+        let limit = self.shared.acquire_timeout;
+        match tokio::time::timeout(limit, self.simple(sql)).await {
+            Ok(begun) => begun.map(drop),
+            Err(_) => {
+                tracing::warn!(
+                    waited_ms = millis(limit),
+                    "the pooler had no server in time"
+                );
+                Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+            }
+        }
     }
 
     /// Commits the innermost transaction.

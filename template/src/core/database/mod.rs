@@ -12,7 +12,7 @@
 //! | transactions and savepoints | `transaction.rs` |
 //! | rows one by one | `stream.rs` |
 //! | the conversion to SeaORM's traits | `executor.rs` |
-//! | how connections are opened, and kept warm | `postgres.rs`, `sqlite/`, `manager.rs`, `keeper.rs` |
+//! | how connections are opened, and kept warm | `manager.rs`, `opening.rs`, `postgres.rs`, `sqlite/`, `keeper.rs` |
 //! | what of the configuration reaches the pool | `settings.rs` |
 //! | what a repository fails with: [`DataError`](crate::core::database::DataError) | `error.rs` |
 //! | waiting for the server when the service starts | `wait.rs` |
@@ -28,6 +28,7 @@ mod keeper;
 pub mod keyset;
 mod manager;
 pub mod migrator;
+mod opening;
 mod pool;
 mod postgres;
 pub mod seed;

@@ -22,7 +22,9 @@ use super::{
     guard::Guard,
     keeper::{Keeper, Policy},
     manager::{Manager, Shared, Target},
+    opening::Openings,
     settings::Settings,
+    statement::millis,
     status::PoolStatus,
     transaction::Transaction,
 };
@@ -84,15 +86,12 @@ impl Database {
     }
 
     fn open(settings: Settings) -> Result<Self, DbErr> {
-        let shared = Arc::new(Shared::new(
-            Some(settings.command_timeout),
-            Some(settings.slow_statement),
-        ));
+        let shared = Arc::new(Shared::new(&settings));
         let pool = |target, max_size| build(&settings, &shared, target, max_size);
         let inner = match &settings.url {
-            super::settings::Url::Postgres(options) => Inner {
+            super::settings::Url::Postgres(server) => Inner {
                 backend: DbBackend::Postgres,
-                main: pool(Target::Postgres(options.clone()), settings.max_size)?,
+                main: pool(Target::Postgres(server.clone()), settings.max_size)?,
                 #[cfg(feature = "sqlite")]
                 readers: None,
                 keeper: OnceLock::new(),
@@ -151,6 +150,7 @@ impl Database {
         for pool in self.pools() {
             idle.extend(pool.retain(|_, _| false).removed);
             pool.close();
+            pool.manager().openings.forget_older_than(Duration::ZERO);
         }
         let all_closed = async {
             join_all(idle.into_iter().map(Connection::close)).await;
@@ -261,7 +261,7 @@ impl Database {
                     max_size = status.max_size,
                     in_use = status.in_use(),
                     waiting = status.waiting,
-                    waited_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+                    waited_ms = millis(limit),
                     "no database connection became free in time"
                 );
                 Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
@@ -343,6 +343,7 @@ fn build(
         shared: Arc::clone(shared),
         max_age: settings.max_age,
         ping_after: settings.ping_after,
+        openings: Openings::default(),
     };
     Pool::builder(manager)
         .max_size(max_size)

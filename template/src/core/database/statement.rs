@@ -1,7 +1,7 @@
 //! A statement under way, and what its end says about the connection.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Once},
     time::{Duration, Instant},
 };
 
@@ -60,10 +60,9 @@ impl Running {
     pub(super) fn log_if_slow(&self, limit: Option<Duration>) {
         let elapsed = self.first_row.unwrap_or_else(|| self.started.elapsed());
         if limit.is_some_and(|limit| elapsed >= limit) {
-            let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(
                 db.statement = self.sql.as_str(),
-                elapsed_ms,
+                elapsed_ms = millis(elapsed),
                 "slow statement"
             );
         }
@@ -79,8 +78,13 @@ pub(super) fn verdict(error: &sqlx::Error, depth: usize) -> Verdict {
         sqlx::Error::Database(error) => {
             if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
                 return match (error.severity(), error.code()) {
-                    // "cached plan must not change result type", "prepared statement does not exist": only a new connection helps
-                    (_, "0A000" | "26000") => Verdict::Broken,
+                    // "cached plan must not change result type": only a new connection helps
+                    (_, "0A000") => Verdict::Broken,
+                    // "prepared statement does not exist", "prepared statement already exists": likewise
+                    (_, "26000" | "42P05") => {
+                        suspect_a_pooler(error.message());
+                        Verdict::Broken
+                    }
                     (PgSeverity::Error, _) if depth > 0 => Verdict::TransactionAborted,
                     (PgSeverity::Error, _) => Verdict::Unharmed,
                     _ => Verdict::Broken,
@@ -94,4 +98,20 @@ pub(super) fn verdict(error: &sqlx::Error, depth: usize) -> Verdict {
         }
         _ => Verdict::Broken,
     }
+}
+
+/// A server of our own has what we prepared on it, unless raw SQL threw it away.
+fn suspect_a_pooler(reason: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            reason,
+            "the server is not the one that a statement was prepared on: if a pooler in transaction mode stands between, set \
+             DATABASE_POOLER=transaction"
+        );
+    });
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
