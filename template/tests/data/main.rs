@@ -19,4 +19,5 @@ mod recovery;
 mod repositories;
 mod startup;
 mod statements;
+mod telemetry;
 mod transactions;

@@ -6,6 +6,7 @@ use crate::check::{Check, Failure, Outcome};
 use crate::checks::check;
 use crate::context::Context;
 use crate::modules;
+use crate::postgres::Bouncer;
 
 pub(super) fn checks() -> Vec<Check> {
     vec![
@@ -38,6 +39,12 @@ pub(super) fn checks() -> Vec<Check> {
             30,
             "the tests pass on PostgreSQL",
             |cx| tests_on_postgres(cx, &cx.repo().template()),
+        ),
+        check(
+            "template/test-pgbouncer",
+            30,
+            "the data layer's tests pass through PgBouncer in transaction mode",
+            |cx| tests_through_pgbouncer(cx, &cx.repo().template()),
         ),
     ]
 }
@@ -78,6 +85,21 @@ pub(super) fn tests_on_postgres(cx: &Context<'_>, project: &Path) -> Outcome {
         cx.cargo(project, ["test", "--no-fail-fast"])
             .env("TEST_DATABASE_URL", url),
         "tests do not pass on PostgreSQL",
+    )
+}
+
+/// Databases are made and migrated around it, and SQLite's tests have been run already.
+fn tests_through_pgbouncer(cx: &Context<'_>, project: &Path) -> Outcome {
+    let direct = cx.postgres()?.url().to_owned();
+    let bouncer = Bouncer::start(&direct, &cx.log, |command| {
+        Ok(cx.execute(command)?.success())
+    })?;
+    cx.step(
+        cx.cargo(project, ["test", "--no-fail-fast", "--test", "data"])
+            .args(["--", "--skip", "_Sqlite", "--skip", "_sqlite"])
+            .env("TEST_DATABASE_URL", bouncer.url())
+            .env("TEST_DATABASE_DIRECT_URL", direct),
+        "tests do not pass through PgBouncer in transaction mode",
     )
 }
 

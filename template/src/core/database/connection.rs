@@ -9,19 +9,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use sea_orm::{
-    ConnAcquireErr, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, TransactionOptions,
-    sqlx::{self, Connection as _, Executor as _},
+    ConnAcquireErr, DbErr, RuntimeErr, TransactionOptions,
+    sqlx::{self, Connection as _},
 };
-use sea_query_sqlx::SqlxValues;
 
 #[cfg(feature = "sqlite")]
 use super::sqlite::Lite;
 use super::{
     manager::Shared,
     postgres::Pg,
-    statement::{Running, Verdict, millis, verdict},
+    statement::{Rows, Running, Verdict, millis, verdict},
 };
 
 /// A connection to one of the databases that the service can be run on.
@@ -31,6 +29,17 @@ pub(super) enum Raw {
     /// To a SQLite file.
     #[cfg(feature = "sqlite")]
     Sqlite(Lite),
+}
+
+impl Raw {
+    /// What OpenTelemetry calls it.
+    fn system(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "postgresql",
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "sqlite",
+        }
+    }
 }
 
 /// Runs one expression on whichever connection it is: sqlx's traits can't be used as objects.
@@ -50,6 +59,8 @@ macro_rules! on {
     };
 }
 
+pub(super) use on;
+
 /// One connection of the pool.
 pub(super) struct Connection {
     /// Nothing, once it has been closed.
@@ -61,11 +72,11 @@ pub(super) struct Connection {
     /// A statement of the open transaction failed, so PostgreSQL will roll it back whatever is asked for.
     aborted: bool,
     /// Raw SQL ran on it, which may have left settings or an open transaction that we know nothing of.
-    unknown_session: bool,
+    pub(super) unknown_session: bool,
     /// What [`Shared::generation`] was when this connection was last known to be good.
     pub(super) generation: u64,
     idle_since: Instant,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Connection {
@@ -90,6 +101,11 @@ impl Connection {
     /// Whether all it takes to make it reusable is to roll back its transaction.
     pub(super) fn can_roll_back(&self) -> bool {
         self.raw.is_some() && !self.in_flight && !self.unknown_session
+    }
+
+    /// What OpenTelemetry calls its database.
+    pub(super) fn system(&self) -> &'static str {
+        self.raw.as_ref().map_or("", Raw::system)
     }
 
     /// How many transactions are open, one inside the other.
@@ -157,7 +173,7 @@ impl Connection {
     }
 
     /// The statement has ended, well or with an error: what does that leave behind?
-    pub(super) fn finish<T>(
+    pub(super) fn finish<T: Rows>(
         &mut self,
         outcome: Result<T, sqlx::Error>,
         running: &Running,
@@ -167,7 +183,7 @@ impl Connection {
         if let Some(Raw::Sqlite(lite)) = &self.raw {
             lite.stop().disarm();
         }
-        running.log_if_slow(self.shared.slow_statement);
+        running.ended(&outcome, &self.shared);
         match outcome {
             Ok(value) => {
                 self.in_flight = false;
@@ -211,79 +227,6 @@ impl Connection {
             let _ = Box::pin(self.rollback()).await;
         }
         outcome
-    }
-
-    /// Runs a statement that returns no rows.
-    pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let entered = self.enter().await?;
-        let (running, values) = Running::new(statement);
-        let keep = self.shared.keep_prepared;
-        let outcome = on!(self.start()?, connection => {
-            let query = sqlx::query_with(running.sql(), values).persistent(keep);
-            query.execute(connection).await.map(ExecResult::from)
-        });
-        let outcome = self.finish(outcome, &running, DbErr::Exec);
-        self.leave(entered, outcome).await
-    }
-
-    /// Runs a statement and returns its first row.
-    pub(super) async fn one(&mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let entered = self.enter().await?;
-        let (running, values) = Running::new(statement);
-        let keep = self.shared.keep_prepared;
-        let outcome = match self.start()? {
-            Raw::Postgres(pg) => sqlx::query_with(running.sql(), values)
-                .persistent(keep)
-                .fetch_optional(pg.connection())
-                .await
-                .map(|row| row.map(QueryResult::from)),
-            #[cfg(feature = "sqlite")]
-            Raw::Sqlite(lite) => lite.first_row(running.sql(), values, keep).await,
-        };
-        let outcome = self.finish(outcome, &running, DbErr::Query);
-        self.leave(entered, outcome).await
-    }
-
-    /// Runs a statement and returns all its rows.
-    pub(super) async fn all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let entered = self.enter().await?;
-        let (running, values) = Running::new(statement);
-        let keep = self.shared.keep_prepared;
-        let outcome = on!(self.start()?, connection => {
-            let query = sqlx::query_with(running.sql(), values).persistent(keep);
-            query.fetch(connection).map_ok(QueryResult::from).try_collect().await
-        });
-        let outcome = self.finish(outcome, &running, DbErr::Query);
-        self.leave(entered, outcome).await
-    }
-
-    /// Starts a statement whose rows are then read one by one; [`finish`](Self::finish) is due when the last has been read.
-    pub(super) fn rows(
-        &mut self,
-        running: &Running,
-        values: SqlxValues,
-    ) -> Result<BoxStream<'_, Result<QueryResult, sqlx::Error>>, DbErr> {
-        let (sql, keep) = (running.sql(), self.shared.keep_prepared);
-        Ok(on!(self.start()?, connection => {
-            let query = sqlx::query_with(sql, values).persistent(keep);
-            query.fetch(connection).map_ok(QueryResult::from).boxed()
-        }))
-    }
-
-    /// Runs SQL text as it is, also several statements at once, and returns what the last one did.
-    pub(super) async fn simple(&mut self, sql: impl Into<String>) -> Result<ExecResult, DbErr> {
-        let running = Running::text(sql);
-        let outcome = on!(self.start()?, connection => {
-            connection.execute(running.sql()).await.map(ExecResult::from)
-        });
-        self.finish(outcome, &running, DbErr::Exec)
-    }
-
-    /// Runs SQL text of which we don't know what it does to the session.
-    pub(super) async fn unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
-        // in a transaction, too: a SET, and all that BEGIN and COMMIT in it do, outlast the transaction
-        self.unknown_session = true;
-        self.simple(sql).await
     }
 
     /// Asks the server whether it is still there.

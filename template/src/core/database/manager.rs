@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
@@ -15,6 +15,7 @@ use sea_orm::sqlx;
 use super::sqlite::{Lite, Role};
 use super::{
     connection::{Connection, Raw},
+    metrics::Instruments,
     opening::Openings,
     postgres::{Pg, Server},
     settings::Settings,
@@ -31,10 +32,11 @@ pub(super) struct Shared {
     /// checkout whether it is still there, so that a restart of the server costs one failed request and not one per connection.
     generation: AtomicU64,
     pub(super) command_timeout: Option<Duration>,
-    pub(super) slow_statement: Option<Duration>,
+    pub(super) slow_statement: Duration,
     pub(super) acquire_timeout: Duration,
     /// Whether statements stay prepared. Behind a pooler they don't: another client may have the server next.
     pub(super) keep_prepared: bool,
+    pub(super) instruments: Instruments,
 }
 
 impl Shared {
@@ -42,9 +44,10 @@ impl Shared {
         Self {
             generation: AtomicU64::new(0),
             command_timeout: Some(settings.command_timeout),
-            slow_statement: Some(settings.slow_statement),
+            slow_statement: settings.slow_statement,
             acquire_timeout: settings.acquire_timeout,
             keep_prepared: settings.keep_prepared,
+            instruments: Instruments::new(),
         }
     }
 
@@ -90,7 +93,7 @@ impl managed::Manager for Manager {
         // read first: if another breaks meanwhile, this one is doubted, too
         let generation = self.shared.generation.load(Relaxed);
         let opening = self.openings.open(self.shared.acquire_timeout, || {
-            open(self.target.clone(), self.shared.command_timeout)
+            open(self.target.clone(), Arc::clone(&self.shared))
         });
         let raw = opening.await?;
         Ok(Connection::new(raw, Arc::clone(&self.shared), generation))
@@ -120,10 +123,15 @@ impl managed::Manager for Manager {
     }
 }
 
-async fn open(target: Target, command_timeout: Option<Duration>) -> Result<Raw, sqlx::Error> {
-    Ok(match target {
-        Target::Postgres(server) => Raw::Postgres(Pg::connect(&server, command_timeout).await?),
+async fn open(target: Target, shared: Arc<Shared>) -> Result<Raw, sqlx::Error> {
+    let begun = Instant::now();
+    let raw = match target {
+        Target::Postgres(server) => {
+            Raw::Postgres(Pg::connect(&server, shared.command_timeout).await?)
+        }
         #[cfg(feature = "sqlite")]
         Target::Sqlite(options, role) => Raw::Sqlite(Lite::connect(&options, role).await?),
-    })
+    };
+    shared.instruments.create_time.record(begun.elapsed());
+    Ok(raw)
 }

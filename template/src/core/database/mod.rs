@@ -7,7 +7,7 @@
 //! | to find out | read |
 //! |---|---|
 //! | what the service uses: [`Database`](crate::core::database::Database) | `pool.rs` |
-//! | how a statement runs, and when a connection is unfit for reuse | `connection.rs`, `statement.rs` |
+//! | how a statement runs, and when a connection is unfit for reuse | `queries.rs`, `connection.rs`, `statement.rs` |
 //! | what becomes of a connection that is given back | `guard.rs` |
 //! | transactions and savepoints | `transaction.rs` |
 //! | rows one by one | `stream.rs` |
@@ -15,6 +15,7 @@
 //! | how connections are opened, and kept warm | `manager.rs`, `opening.rs`, `postgres.rs`, `sqlite/`, `keeper.rs` |
 //! | what of the configuration reaches the pool | `settings.rs` |
 //! | what a repository fails with: [`DataError`](crate::core::database::DataError) | `error.rs` |
+//! | what is counted and measured | `metrics.rs`, `status.rs` |
 //! | waiting for the server when the service starts | `wait.rs` |
 //! | the schema's history | `migrator/` |
 //! | pages of lists | `keyset.rs` |
@@ -27,10 +28,12 @@ mod guard;
 mod keeper;
 pub mod keyset;
 mod manager;
+mod metrics;
 pub mod migrator;
 mod opening;
 mod pool;
 mod postgres;
+mod queries;
 pub mod seed;
 mod settings;
 #[cfg(feature = "sqlite")]

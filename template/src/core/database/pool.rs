@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::{
@@ -24,8 +24,7 @@ use super::{
     manager::{Manager, Shared, Target},
     opening::Openings,
     settings::Settings,
-    statement::millis,
-    status::PoolStatus,
+    status::{Exhausted, PoolStatus},
     transaction::Transaction,
 };
 use crate::core::config::DatabaseConfig;
@@ -60,6 +59,7 @@ struct Inner {
     readers: Option<Pool>,
     settings: Settings,
     keeper: OnceLock<Keeper>,
+    exhausted: Exhausted,
 }
 
 impl fmt::Debug for Database {
@@ -95,6 +95,7 @@ impl Database {
                 #[cfg(feature = "sqlite")]
                 readers: None,
                 keeper: OnceLock::new(),
+                exhausted: Exhausted::default(),
                 settings,
             },
             #[cfg(feature = "sqlite")]
@@ -106,6 +107,7 @@ impl Database {
                     settings.max_size,
                 )?),
                 keeper: OnceLock::new(),
+                exhausted: Exhausted::default(),
                 settings,
             },
         };
@@ -247,8 +249,12 @@ impl Database {
 
     async fn acquire_from(&self, pool: &Pool) -> Result<Guard, DbErr> {
         let limit = self.inner.settings.acquire_timeout;
+        let begun = Instant::now();
         // one limit for waiting, opening and pinging together: deadpool's own would add up
         let acquired = tokio::time::timeout(limit, pool.get()).await;
+        let timed_out = matches!(acquired, Err(_) | Ok(Err(PoolError::Timeout(_))));
+        let instruments = &pool.manager().shared.instruments;
+        instruments.waited(begun.elapsed(), timed_out);
         match acquired {
             Ok(Ok(object)) => {
                 self.keep_warm();
@@ -256,14 +262,7 @@ impl Database {
             }
             Err(_) | Ok(Err(PoolError::Timeout(_))) => {
                 let status = PoolStatus::from(pool.status());
-                tracing::warn!(
-                    size = status.size,
-                    max_size = status.max_size,
-                    in_use = status.in_use(),
-                    waiting = status.waiting,
-                    waited_ms = millis(limit),
-                    "no database connection became free in time"
-                );
+                self.inner.exhausted.warn(status, limit);
                 Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
             }
             Ok(Err(PoolError::Closed)) => {

@@ -20,7 +20,7 @@ where
 {
     Box::pin(async_stream::try_stream! {
         let entered = guard.enter().await?;
-        let (mut running, values) = Running::new(statement);
+        let (mut running, values) = Running::new(statement, guard.system());
         let end = {
             let mut rows = guard.rows(&running, values)?;
             loop {
