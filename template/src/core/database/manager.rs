@@ -46,7 +46,7 @@ impl Shared {
             command_timeout: Some(settings.command_timeout),
             slow_statement: settings.slow_statement,
             acquire_timeout: settings.acquire_timeout,
-            keep_prepared: settings.keep_prepared,
+            keep_prepared: !settings.pooled,
             instruments: Instruments::new(),
         }
     }

@@ -16,7 +16,7 @@
 //! | what of the configuration reaches the pool | `settings.rs` |
 //! | what a repository fails with: [`DataError`](crate::core::database::DataError) | `error.rs` |
 //! | what is counted and measured | `metrics.rs`, `status.rs` |
-//! | waiting for the server when the service starts | `wait.rs` |
+//! | waiting for the server when the service starts, and whether all pools fit | `wait.rs`, `limits.rs` |
 //! | the schema's history | `migrator/` |
 //! | pages of lists | `keyset.rs` |
 //! | example data | `seed.rs` |
@@ -27,6 +27,7 @@ mod executor;
 mod guard;
 mod keeper;
 pub mod keyset;
+mod limits;
 mod manager;
 mod metrics;
 pub mod migrator;

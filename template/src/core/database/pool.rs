@@ -287,6 +287,10 @@ impl Database {
         });
     }
 
+    pub(super) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
     fn pools(&self) -> impl Iterator<Item = &Pool> {
         let pools = std::iter::once(&self.inner.main);
         #[cfg(feature = "sqlite")]

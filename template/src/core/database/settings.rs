@@ -30,14 +30,14 @@ pub(super) struct Settings {
     pub(super) url: Url,
     pub(super) min_size: usize,
     pub(super) max_size: usize,
+    pub(super) expected_replicas: usize,
+    pub(super) pooled: bool,
     pub(super) acquire_timeout: Duration,
     pub(super) max_age: Duration,
     pub(super) idle_limit: Duration,
     pub(super) ping_after: Duration,
     pub(super) command_timeout: Duration,
     pub(super) slow_statement: Duration,
-    /// Whether statements stay prepared.
-    pub(super) keep_prepared: bool,
 }
 
 impl Settings {
@@ -46,13 +46,14 @@ impl Settings {
             url: Url::of_pool(config, service)?,
             min_size: config.pool_min_size as usize,
             max_size: config.pool_max_size as usize,
+            expected_replicas: config.expected_replicas as usize,
+            pooled: config.pooler == Pooler::Transaction,
             acquire_timeout: Duration::from_secs(config.pool_timeout_secs),
             max_age: Duration::from_secs(config.pool_recycle_secs),
             idle_limit: Duration::from_secs(config.pool_idle_secs),
             ping_after: Duration::from_secs(config.pool_pre_ping_idle_secs),
             command_timeout: Duration::from_secs(config.command_timeout_secs),
             slow_statement: Duration::from_millis(config.slow_statement_ms),
-            keep_prepared: config.pooler == Pooler::None,
         })
     }
 

@@ -71,6 +71,7 @@ impl Database {
                 "the database answers"
             );
         }
+        self.check_that_pools_fit().await;
         Ok(())
     }
 }
