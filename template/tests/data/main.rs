@@ -20,4 +20,6 @@ mod repositories;
 mod startup;
 mod statements;
 mod telemetry;
+#[cfg(unix)]
+mod tls;
 mod transactions;

@@ -3,6 +3,5 @@
 mod cancelled;
 mod client;
 mod outage;
-mod private_server;
 mod sessions;
 mod slow;

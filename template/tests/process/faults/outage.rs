@@ -13,13 +13,13 @@ use futures::future::join_all;
 
 use super::{
     client::{Answer, Client},
-    private_server::PrivateServer,
     sessions::{count, nothing_runs},
 };
 use crate::{
     program::Program,
     support::{
         database::{Kind, TestDatabase},
+        private_server::PrivateServer,
         relay::Relay,
     },
 };

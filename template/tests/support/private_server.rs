@@ -1,10 +1,10 @@
 //! A PostgreSQL server of a test's own, which it can stop and start: from installed programs, on a free port, thrown away afterwards.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     net::{TcpListener, TcpStream},
     os::unix::{
-        fs::{MetadataExt, chown},
+        fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -19,17 +19,27 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server that runs, or doesn't.
-pub(super) struct PrivateServer {
+pub(crate) struct PrivateServer {
     programs: PathBuf,
     user: Option<(u32, u32)>,
     port: u16,
     process: Option<Child>,
+    /// Settings beside those that every one has.
+    settings: Vec<String>,
     folder: TempDir,
 }
 
 impl PrivateServer {
     /// A new one, which runs; none if PostgreSQL's programs are not installed.
-    pub(super) fn start_new() -> Option<Self> {
+    pub(crate) fn start_new() -> Option<Self> {
+        Self::start_new_with([], [])
+    }
+
+    /// The same with these files, each the value of a setting, and with these settings.
+    pub(crate) fn start_new_with<const F: usize, const S: usize>(
+        files: [(&str, &str); F],
+        settings: [&str; S],
+    ) -> Option<Self> {
         let programs = find_programs()?;
         // not below somebody's home, which another user could not enter
         let folder = TempDir::with_prefix_in("app-test-postgres-", "/tmp").unwrap();
@@ -49,6 +59,7 @@ impl PrivateServer {
                 .unwrap()
                 .port(),
             process: None,
+            settings: settings.map(str::to_owned).to_vec(),
             folder,
         };
         let made = server
@@ -68,24 +79,46 @@ impl PrivateServer {
             .status()
             .unwrap();
         assert!(made.success(), "initdb failed");
+        for (setting, content) in files {
+            server.put(setting, content);
+        }
         server.start();
         Some(server)
     }
 
-    pub(super) fn url(&self) -> String {
+    /// A file that only the server reads, which is the value of this setting.
+    fn put(&mut self, setting: &str, content: &str) {
+        let path = self.folder.path().join("data").join(setting);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        if let Some((uid, gid)) = self.user {
+            chown(&path, Some(uid), Some(gid)).unwrap();
+        }
+        self.settings.push(format!("{setting}={setting}"));
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
     /// Starts it, and waits until it answers.
-    pub(super) fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let port = self.port.to_string();
         let mut command = self.program("postgres");
         command.args(["-D", "data", "-k", ".", "-p", &port]);
-        for setting in [
+        let own = [
             "listen_addresses=127.0.0.1",
             "fsync=off",
             "max_connections=50",
-        ] {
+        ];
+        let settings = own
+            .into_iter()
+            .chain(self.settings.iter().map(String::as_str));
+        for setting in settings {
             command.args(["-c", setting]);
         }
         self.process = Some(command.spawn().unwrap());
@@ -99,7 +132,7 @@ impl PrivateServer {
     }
 
     /// Stops it: its clients' statements are cut off, and nobody listens any more.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let Some(mut process) = self.process.take() else {
             return;
         };
@@ -168,3 +201,10 @@ fn unprivileged_user() -> Option<(u32, u32)> {
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     })
 }
+
+const _: () = {
+    let _ = PrivateServer::start_new;
+    let _ = PrivateServer::url;
+    let _ = PrivateServer::port;
+    let _ = PrivateServer::stop;
+};
