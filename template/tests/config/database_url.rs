@@ -30,6 +30,29 @@ fn password(address: &PostgresAddress) -> Option<&str> {
 }
 
 #[test]
+fn migrations_at_start_do_not_go_through_a_pooler() {
+    let url = ("DATABASE_URL", "postgres://app@db/app");
+    let pooler = ("DATABASE_POOLER", "transaction");
+    assert_snapshot!(refused([url, pooler]), @r"
+    error: DATABASE_AUTO_MIGRATE is on, but DATABASE_POOLER says that the way leads through a pooler, which migrations can't go
+       = turn it off, and run `migrate up` with a DATABASE_URL that leads to the server itself
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+    assert_snapshot!(refused([url, ("DATABASE_POOLER", "session")]), @r"
+    error: DATABASE_POOLER must be one of none, transaction
+      --> environment
+       |
+       | DATABASE_POOLER=session
+       |                 ^^^^^^^ What stands between the service and PostgreSQL; default none
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+    let settings = [url, pooler, ("DATABASE_AUTO_MIGRATE", "false")];
+    Config::for_tests_in(AppEnv::Local, settings).unwrap();
+}
+
+#[test]
 fn the_url_of_the_database_and_its_parts_exclude_each_other() {
     let url = ("DATABASE_URL", "postgres://app:hunter2@db/app");
     assert_snapshot!(refused([url, ("DATABASE_HOST", "db"), ("DATABASE_NAME", "app")]), @r"

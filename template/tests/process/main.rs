@@ -9,6 +9,8 @@
 mod commands;
 #[cfg(all(unix, feature = "sqlite"))]
 mod environments;
+#[cfg(unix)]
+mod faults;
 #[cfg(feature = "sqlite")]
 mod healthcheck;
 mod libpq;

@@ -49,7 +49,7 @@ mod unknown;
 pub use app_env::{AppEnv, UnknownAppEnv};
 pub use check::Checks;
 pub use cors::CorsConfig;
-pub use database::{DatabaseConfig, SslMode};
+pub use database::{DatabaseConfig, Pooler, SslMode};
 pub use database_address::{DatabaseAddress, PostgresAddress};
 pub use docs::DocsConfig;
 pub use explain::Explanation;
