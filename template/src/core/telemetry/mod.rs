@@ -1,10 +1,12 @@
-//! The log: its format, its filter, and panics; and how an error is told with its causes.
+//! What the service says about itself: the log, with panics, and metrics; and how an error is told with its causes.
 //!
 //! Nothing here knows what is logged. Secrets stay out of it because their type doesn't show them.
 
+pub mod build;
 mod causes;
 mod filter;
 mod json;
+pub mod metrics;
 pub mod panics;
 
 use std::io::{self, IsTerminal};
@@ -18,6 +20,7 @@ use tracing_subscriber::{
 
 pub use self::causes::{error_line, error_texts};
 use self::json::JsonLines;
+use self::metrics::{CountLines, MetricsError};
 use crate::core::config::{Config, LogConfig, LogFormat};
 
 /// Where log lines go.
@@ -29,14 +32,26 @@ pub enum Output {
     Stderr,
 }
 
-/// Starts the log as the `LOG_` section says, and from now on logs [`panics`].
+/// Why the service can't say anything about itself.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// A log was started already.
+    #[error("the log can't be started")]
+    Log(#[from] TryInitError),
+    /// Metrics can't be collected.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+}
+
+/// Starts to collect [`metrics`], and the log as the `LOG_` section says; from now on [`panics`] are logged.
 ///
-/// Warnings that came up while the configuration was read are its first lines.
+/// Warnings that came up while the configuration was read are the log's first lines.
 ///
 /// # Errors
 ///
-/// If a log was started already.
-pub fn init(config: &Config, output: Output) -> Result<(), TryInitError> {
+/// See [`TelemetryError`].
+pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
+    metrics::install()?;
     let section = config.section::<LogConfig>();
     let filter = filter::filter(config.rust_log(), &section.level);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match (section.format, output) {
@@ -50,7 +65,7 @@ pub fn init(config: &Config, output: Output) -> Result<(), TryInitError> {
         }
     };
     tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
+        .with(lines.and_then(CountLines::new()).with_filter(filter))
         .try_init()?;
     panics::log();
     for warning in config.warnings() {

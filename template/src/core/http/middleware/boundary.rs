@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
@@ -13,6 +13,7 @@ use axum::response::Response;
 use tower::Service;
 use tracing::{Instrument, debug, error, error_span, info};
 
+use super::meter::{Active, Meter, NO_ROUTE, method_label};
 use crate::core::http::error::Failure;
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
@@ -30,12 +31,13 @@ pub(super) enum Traffic {
     Probes,
 }
 
-/// Gives every request an id, a span and one line in the log, and every answer the id, security headers and the body of an error.
+/// Gives every request an id, a span, one line in the log and its place in the metrics, and every answer the id, security headers and the body of an error.
 #[derive(Clone)]
 pub(super) struct Boundary<S> {
     inner: S,
     traffic: Traffic,
     reveal_causes: bool,
+    meter: Meter,
 }
 
 impl<S> Boundary<S> {
@@ -44,6 +46,7 @@ impl<S> Boundary<S> {
             inner,
             traffic,
             reveal_causes,
+            meter: Meter::default(),
         }
     }
 }
@@ -61,7 +64,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let line = Line::begin(&request, self.traffic);
+        let line = Line::begin(&request, self.traffic, self.meter.clone());
         let id = request_id(&request);
         let uri = request.uri().clone();
         // At `error`, so that the id is in the lines of every level.
@@ -100,13 +103,15 @@ fn request_id(request: &Request) -> RequestId {
         .unwrap_or_else(RequestId::generate)
 }
 
-/// The one line a request has in the log. Dropped before the answer is there, since the client left or the service ends, it says so:
-/// a service that clients give up on would look idle otherwise.
+/// The one line a request has in the log, and what the metrics say of it. Dropped before the answer is there, since the client left or
+/// the service ends, it says so: a service that clients give up on would look idle otherwise.
 struct Line {
     method: Method,
     matched: Option<MatchedPath>,
     start: Instant,
     traffic: Traffic,
+    meter: Meter,
+    _active: Active,
     written: bool,
 }
 
@@ -120,12 +125,14 @@ enum End<'f> {
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Line {
-    fn begin(request: &Request, traffic: Traffic) -> Self {
+    fn begin(request: &Request, traffic: Traffic, meter: Meter) -> Self {
         Self {
             method: request.method().clone(),
             matched: request.extensions().get::<MatchedPath>().cloned(),
             start: Instant::now(),
             traffic,
+            meter,
+            _active: Active::begin(method_label(request.method())),
             written: false,
         }
     }
@@ -138,20 +145,22 @@ impl Line {
     /// A failure of the service is an error; what a client did wrong is not.
     fn write(&self, end: &End<'_>) {
         let method = &self.method;
-        // A path that no route has is not logged: it is the client's to choose, and could be anything.
-        let route = self.matched.as_ref();
-        let route = route.map_or("(no route)", MatchedPath::as_str);
+        let matched = self.matched.as_ref();
+        let route = matched.map_or(NO_ROUTE, MatchedPath::as_str);
         let status = match end {
             End::Answered(status, _) => status.as_u16(),
             End::Cancelled => CLIENT_CLOSED_REQUEST,
         };
+        let duration = self.start.elapsed();
+        let meter = &self.meter;
+        meter.record(method_label(method), matched, status, duration);
         macro_rules! line {
             ($level:ident, $($failure:tt)*) => {
                 $level!(
                     method = method.as_str(),
                     route,
                     status,
-                    duration_ms = self.duration_ms(),
+                    duration_ms = milliseconds(duration),
                     $($failure)*
                     "{method} {route} {status}"
                 )
@@ -183,12 +192,11 @@ impl Line {
             End::Cancelled => line!(info, code = "cancelled",),
         }
     }
+}
 
-    /// In milliseconds, to the microsecond; more than an hour counts as one.
-    fn duration_ms(&self) -> f64 {
-        let micros = u32::try_from(self.start.elapsed().as_micros());
-        f64::from(micros.unwrap_or(u32::MAX)) / 1000.0
-    }
+/// To the microsecond; more than an hour counts as one.
+fn milliseconds(duration: Duration) -> f64 {
+    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
 impl Drop for Line {
