@@ -6,13 +6,19 @@
     reason = "a test that can't be set up has failed"
 )]
 
+#[cfg(all(unix, feature = "otlp"))]
+mod collector;
 mod commands;
 #[cfg(feature = "sqlite")]
 mod healthcheck;
 mod libpq;
 #[cfg(feature = "sqlite")]
 mod log;
+#[cfg(feature = "sqlite")]
+mod metrics;
 mod migrate;
+#[cfg(all(unix, feature = "otlp", feature = "sqlite"))]
+mod otlp;
 mod program;
 mod serve;
 mod waiting;

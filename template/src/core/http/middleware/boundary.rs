@@ -11,12 +11,15 @@ use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use tower::Service;
-use tracing::{Instrument, debug, error, error_span, info};
+use tracing::{Instrument, Span, debug, error, error_span, info};
 
 use super::meter::{Active, Meter, NO_ROUTE, method_label};
+use super::span;
 use crate::core::http::error::Failure;
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
+use crate::core::telemetry::LOG_ONLY;
+use crate::core::telemetry::context::TraceContext;
 use crate::core::telemetry::panics::Panic;
 
 /// The header with the request's id, inbound, in the answer, and in requests to other services.
@@ -64,12 +67,16 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let line = Line::begin(&request, self.traffic, self.meter.clone());
+        let caller = TraceContext::of(request.headers());
+        let trace = trace_span(&request, self.traffic, caller.as_ref());
+        let line = Line::begin(&request, self.traffic, self.meter.clone(), trace.clone());
         let id = request_id(&request);
         let uri = request.uri().clone();
-        // At `error`, so that the id is in the lines of every level.
-        let span = error_span!("request", request_id = id.as_str());
-        let answer = span.in_scope(|| self.inner.call(request));
+        let (span, answer) = trace.in_scope(|| {
+            let span = log_span(&id, caller.as_ref());
+            let answer = span.in_scope(|| self.inner.call(request));
+            (span, answer)
+        });
         let reveal_causes = self.reveal_causes;
 
         let work = async move {
@@ -93,8 +100,27 @@ where
             line.end(response.status(), failure.as_ref());
             Ok(response)
         };
-        Box::pin(id.scope(work).instrument(span))
+        let work = id.scope(work.instrument(span)).instrument(trace);
+        match caller {
+            Some(caller) => Box::pin(caller.scope(work)),
+            None => Box::pin(work),
+        }
     }
+}
+
+/// What the request is in a trace. Probes are in none.
+fn trace_span(request: &Request, traffic: Traffic, caller: Option<&TraceContext>) -> Span {
+    match traffic {
+        Traffic::Clients => span::of(request, request.extensions().get(), caller),
+        Traffic::Probes => Span::none(),
+    }
+}
+
+/// What the log lines of a request have in common. At `error`, so that it is in the lines of every level.
+fn log_span(id: &RequestId, caller: Option<&TraceContext>) -> Span {
+    let context = TraceContext::current();
+    let trace_id = context.as_ref().or(caller).map(TraceContext::trace_id);
+    error_span!(target: LOG_ONLY, "request", request_id = id.as_str(), trace_id)
 }
 
 fn request_id(request: &Request) -> RequestId {
@@ -103,7 +129,7 @@ fn request_id(request: &Request) -> RequestId {
         .unwrap_or_else(RequestId::generate)
 }
 
-/// The one line a request has in the log, and what the metrics say of it. Dropped before the answer is there, since the client left or
+/// The one line a request has in the log, and what metrics and traces say of its end. Dropped before the answer is there, since the client left or
 /// the service ends, it says so: a service that clients give up on would look idle otherwise.
 struct Line {
     method: Method,
@@ -112,6 +138,7 @@ struct Line {
     traffic: Traffic,
     meter: Meter,
     _active: Active,
+    trace: Span,
     written: bool,
 }
 
@@ -125,7 +152,7 @@ enum End<'f> {
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Line {
-    fn begin(request: &Request, traffic: Traffic, meter: Meter) -> Self {
+    fn begin(request: &Request, traffic: Traffic, meter: Meter, trace: Span) -> Self {
         Self {
             method: request.method().clone(),
             matched: request.extensions().get::<MatchedPath>().cloned(),
@@ -133,6 +160,7 @@ impl Line {
             traffic,
             meter,
             _active: Active::begin(method_label(request.method())),
+            trace,
             written: false,
         }
     }
@@ -154,6 +182,7 @@ impl Line {
         let duration = self.start.elapsed();
         let meter = &self.meter;
         meter.record(method_label(method), matched, status, duration);
+        span::end(&self.trace, status);
         macro_rules! line {
             ($level:ident, $($failure:tt)*) => {
                 $level!(

@@ -9,6 +9,7 @@ mod boundary;
 mod cors;
 mod guard;
 mod meter;
+mod span;
 
 use std::convert::Infallible;
 use std::time::Duration;
