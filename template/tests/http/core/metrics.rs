@@ -132,3 +132,20 @@ fn the_checked_in_pages_of_metrics_are_up_to_date() {
         folder.display()
     );
 }
+
+#[test]
+fn every_metric_is_explained_to_operators() {
+    let page = fs::read_to_string(project_file("docs/observability.md")).unwrap();
+    for page_of_module in metrics::pages().unwrap().values() {
+        for row in page_of_module
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+        {
+            let name = row.split('`').nth(1).unwrap();
+            assert!(
+                page.contains(&format!("`{name}`")),
+                "docs/observability.md says neither what {name} means nor what to do when it moves"
+            );
+        }
+    }
+}
