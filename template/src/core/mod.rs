@@ -6,6 +6,9 @@ pub mod http;
 /// Registered checks that say whether the service can do its work.
 pub mod health;
 
+/// Gauges that are set when somebody asks for them.
+pub mod gauges;
+
 /// What all handlers share, and the components that files bring along.
 pub mod state;
 
@@ -22,7 +25,7 @@ pub mod clock;
 /// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
 pub mod database;
 
-/// The log: its format, its filter, and panics.
+/// What the service says about itself: the log, with panics, and metrics.
 pub mod telemetry;
 
 /// Settings: sections, where their values come from, and what is wrong with them.

@@ -16,7 +16,7 @@ pub(crate) const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The modules of core, ground first: each may use those before it.
-pub(crate) const TOWER: [&str; 10] = [
+pub(crate) const TOWER: [&str; 11] = [
     "registry",
     "config",
     "telemetry",
@@ -25,6 +25,7 @@ pub(crate) const TOWER: [&str; 10] = [
     "database",
     "http_client",
     "state",
+    "gauges",
     "health",
     "http",
 ];

@@ -6,6 +6,8 @@
     reason = "a test that can't be set up has failed"
 )]
 
+#[cfg(all(unix, feature = "otlp"))]
+mod collector;
 mod commands;
 #[cfg(all(unix, feature = "sqlite"))]
 mod environments;
@@ -16,7 +18,11 @@ mod healthcheck;
 mod libpq;
 #[cfg(feature = "sqlite")]
 mod log;
+#[cfg(feature = "sqlite")]
+mod metrics;
 mod migrate;
+#[cfg(all(unix, feature = "otlp", feature = "sqlite"))]
+mod otlp;
 mod program;
 mod serve;
 #[cfg(all(unix, feature = "sqlite"))]

@@ -35,6 +35,8 @@ mod field;
 mod http_client;
 mod list;
 mod log;
+#[cfg(feature = "otlp")]
+mod otel;
 mod problem;
 mod read;
 mod reference;
@@ -57,6 +59,8 @@ pub use explain::Explanation;
 pub use http_client::HttpClientConfig;
 pub use list::List;
 pub use log::{LogConfig, LogFormat};
+#[cfg(feature = "otlp")]
+pub use otel::{OtelConfig, OtelExporter, OtlpProtocol, TracesSampler};
 pub use problem::{ConfigError, Problem};
 pub use reference::{GeneratedFile, example, pages};
 pub use secret::Secret;

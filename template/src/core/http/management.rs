@@ -13,6 +13,7 @@ use super::server::Lifecycle;
 use super::{AppError, Problem, Result, Routes, register_routes, routes};
 use crate::core::health::{Health, HealthReport};
 use crate::core::state::AppState;
+use crate::core::telemetry::build;
 
 register_routes! { management at "/" tagged "management": Routes::new().add(routes!(livez, readyz, health, version)) }
 
@@ -63,12 +64,13 @@ async fn health(app: AppState) -> (StatusCode, Json<HealthOut>) {
     (status, Json(out))
 }
 
-/// Which version is this?
+/// Which version is this, and built from which revision?
 #[utoipa::path(get, path = "/version", responses((status = OK, body = VersionOut)))]
 async fn version() -> Json<VersionOut> {
     Json(VersionOut {
         name: env!("CARGO_PKG_NAME").to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: build::VERSION.to_owned(),
+        revision: build::REVISION.to_owned(),
     })
 }
 
@@ -141,6 +143,9 @@ struct VersionOut {
     /// Its version.
     #[schema(example = "0.1.0")]
     version: String,
+    /// The revision of its sources, or `unknown`: what `APP_REVISION` was when it was compiled.
+    #[schema(example = "4c8b207")]
+    revision: String,
 }
 
 impl HealthOut {

@@ -8,6 +8,7 @@ mod error;
 mod extract;
 mod index;
 mod management;
+mod metrics;
 mod middleware;
 mod problems;
 mod respond;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use app::core::config::AppEnv;
 use app::core::http::Surface;
 use app::core::state::AppState;
+use app::core::telemetry::metrics;
 use axum::http::StatusCode;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -99,6 +100,7 @@ async fn what_a_check_says_stays_inside_in_production() {
 
 #[tokio::test]
 async fn management_routes_are_on_their_own_port_outside_local() {
+    metrics::install().unwrap();
     let public = TestApp::without_database_in(AppEnv::Prod, Surface::Public, []);
     let management = TestApp::without_database_in(AppEnv::Prod, Surface::Management, []);
     for path in [
@@ -106,6 +108,7 @@ async fn management_routes_are_on_their_own_port_outside_local() {
         "/readyz",
         "/health",
         "/version",
+        "/metrics",
         "/toys-inspection",
     ] {
         assert_eq!(
@@ -152,5 +155,10 @@ async fn a_run_of_the_checks_is_finished_for_others_if_the_prober_hangs_up() {
 #[tokio::test]
 async fn the_version_is_the_package_s() {
     let version = TestApp::without_database().get("/version").await.json();
+    assert_eq!(version["name"], env!("CARGO_PKG_NAME"));
+    assert_eq!(
+        version["revision"],
+        option_env!("APP_REVISION").unwrap_or("unknown")
+    );
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
 }

@@ -10,6 +10,7 @@ mod cors;
 mod errors;
 mod http_client;
 mod management;
+mod metrics;
 mod openapi;
 mod overload;
 mod parameters;

@@ -1,6 +1,6 @@
 //! What every request passes through, outermost first, in one stack: axum boxes a request's future for each `.layer()`.
 //!
-//! 1. [`Boundary`]: request id, span, the log line, the body of errors, security headers.
+//! 1. [`Boundary`]: request id, span, the log line, metrics, the body of errors, security headers.
 //! 2. CORS, outside what follows, so that a page may read errors, too.
 //! 3. [`Guard`]: a panic and the time limit become errors.
 //! 4. The limit of requests under way, for clients only: beyond it there is a 503 at once.
@@ -10,6 +10,8 @@ mod boundary;
 mod cors;
 mod guard;
 mod in_flight;
+mod meter;
+mod span;
 
 use std::convert::Infallible;
 use std::sync::Arc;
