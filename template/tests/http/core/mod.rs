@@ -6,11 +6,14 @@
 )]
 
 mod bodies;
+mod breaker;
 mod cors;
 mod errors;
 mod http_client;
 mod management;
 mod openapi;
+mod outbound;
+mod outbound_tls;
 mod parameters;
 mod reference;
 mod registration;

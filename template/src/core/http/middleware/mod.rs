@@ -53,10 +53,12 @@ fn stack(
     let server = app.config.section::<ServerConfig>();
     let reveal_causes = app.config.env().reveals_causes();
     let limit = Duration::from_secs(server.request_timeout_secs);
+    // A probe has its own patience, and no reason to end a check for the others.
+    let asks_client = traffic == boundary::Traffic::Clients;
     ServiceBuilder::new()
         .layer_fn(move |inner| Boundary::new(inner, traffic, reveal_causes))
         .option_layer(cors)
-        .layer_fn(move |inner| Guard::new(inner, limit))
+        .layer_fn(move |inner| Guard::new(inner, limit, asks_client))
         .layer(DefaultBodyLimit::max(server.body_limit_bytes))
         .into_inner()
 }
