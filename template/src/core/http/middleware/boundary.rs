@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use tower::Service;
 use tracing::{Instrument, debug, error, error_span, info};
 
+use super::client::ClientAddress;
+use super::security;
 use crate::core::http::error::Failure;
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
@@ -85,7 +86,10 @@ where
             if let Ok(id) = HeaderValue::from_str(id.as_str()) {
                 headers.insert(X_REQUEST_ID, id);
             }
-            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            security::add(
+                headers,
+                failure.is_some() || line.traffic == Traffic::Probes,
+            );
 
             line.end(response.status(), failure.as_ref());
             Ok(response)
@@ -105,6 +109,7 @@ fn request_id(request: &Request) -> RequestId {
 struct Line {
     method: Method,
     matched: Option<MatchedPath>,
+    client: Option<ClientAddress>,
     start: Instant,
     traffic: Traffic,
     written: bool,
@@ -124,6 +129,7 @@ impl Line {
         Self {
             method: request.method().clone(),
             matched: request.extensions().get::<MatchedPath>().cloned(),
+            client: request.extensions().get().copied(),
             start: Instant::now(),
             traffic,
             written: false,
@@ -152,6 +158,7 @@ impl Line {
                     route,
                     status,
                     duration_ms = self.duration_ms(),
+                    client = self.client.map(|client| display(client.0)),
                     $($failure)*
                     "{method} {route} {status}"
                 )

@@ -1,44 +1,59 @@
 //! What every request passes through, outermost first, in one stack: axum boxes a request's future for each `.layer()`.
 //!
-//! 1. [`Boundary`]: request id, span, the log line, the body of errors, security headers.
-//! 2. CORS, outside what follows, so that a page may read errors, too.
-//! 3. [`Guard`]: a panic and the time limit become errors.
-//! 4. The limit of a body's size.
+//! 1. [`Identify`]: who asks.
+//! 2. [`Boundary`]: request id, span, the log line, the body of errors, security headers.
+//! 3. CORS, outside what follows, so that a page may read errors, too. It answers preflights itself: they cost next to nothing, and a
+//!    browser that is refused one can't say why.
+//! 4. [`RateLimit`]: what a client may send.
+//! 5. [`Compress`]: what is worth it. Problems are not, the boundary writes them.
+//! 6. [`Guard`]: a panic and the time limit become errors.
+//! 7. The limit of a body's size.
 
 mod boundary;
+mod client;
+mod compression;
 mod cors;
 mod guard;
+mod quota;
+mod rate_limit;
+mod security;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::Response;
 use axum::routing::Route;
-use tower::{Layer, Service, ServiceBuilder};
+use tower::{Layer, Service, ServiceBuilder, layer::layer_fn};
 use tower_http::cors::CorsLayer;
 
 use self::boundary::Boundary;
+use self::client::{Identify, Proxies};
+use self::compression::Compress;
 use self::guard::Guard;
-use crate::core::config::ServerConfig;
+use self::rate_limit::{Limiter, RateLimit};
+use crate::core::config::{RateLimitConfig, ServerConfig};
 use crate::core::state::AppState;
 
 /// The stack for what clients call.
 pub(super) fn public(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     let cors = cors::layer(app.config.section());
-    router.layer(stack(app, boundary::Traffic::Clients, cors))
+    let limiter = Limiter::new(app.config.section());
+    router.layer(stack(app, boundary::Traffic::Clients, cors, limiter))
 }
 
 /// The stack for what operators and probes call: never limited, and not worth a log line when all is well.
 pub(super) fn management(router: Router<AppState>, app: &AppState) -> Router<AppState> {
-    router.layer(stack(app, boundary::Traffic::Probes, None))
+    router.layer(stack(app, boundary::Traffic::Probes, None, None))
 }
 
 fn stack(
     app: &AppState,
     traffic: boundary::Traffic,
     cors: Option<CorsLayer>,
+    limiter: Option<Arc<Limiter>>,
 ) -> impl Layer<
     Route,
     Service: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
@@ -55,9 +70,15 @@ fn stack(
     let limit = Duration::from_secs(server.request_timeout_secs);
     // A probe has its own patience, and no reason to end a check for the others.
     let asks_client = traffic == boundary::Traffic::Clients;
+    let proxies = Proxies::new(app.config.section::<RateLimitConfig>());
+    let limit_rate =
+        limiter.map(|limiter| layer_fn(move |inner| RateLimit::new(inner, Arc::clone(&limiter))));
     ServiceBuilder::new()
+        .layer_fn(move |inner| Identify::new(inner, Arc::clone(&proxies)))
         .layer_fn(move |inner| Boundary::new(inner, traffic, reveal_causes))
         .option_layer(cors)
+        .option_layer(limit_rate)
+        .layer_fn(Compress::new)
         .layer_fn(move |inner| Guard::new(inner, limit, asks_client))
         .layer(DefaultBodyLimit::max(server.body_limit_bytes))
         .into_inner()
