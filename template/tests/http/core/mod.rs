@@ -7,7 +7,9 @@
 
 mod bodies;
 mod breaker;
+mod compression;
 mod cors;
+mod deadline;
 mod errors;
 mod http_client;
 mod management;
@@ -15,6 +17,7 @@ mod openapi;
 mod outbound;
 mod outbound_tls;
 mod parameters;
+mod rate_limit;
 mod reference;
 mod registration;
 mod requests;
