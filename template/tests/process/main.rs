@@ -10,9 +10,12 @@ mod commands;
 #[cfg(feature = "sqlite")]
 mod healthcheck;
 mod libpq;
+mod limits;
 #[cfg(feature = "sqlite")]
 mod log;
 mod migrate;
+#[cfg(all(feature = "http-client", feature = "sqlite"))]
+mod outbound;
 mod program;
 mod serve;
 mod waiting;

@@ -182,6 +182,11 @@ impl Running<'_> {
         line.split_whitespace().next_back().unwrap().to_owned()
     }
 
+    /// Its number in the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop as Kubernetes does.
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {
@@ -218,11 +223,18 @@ impl Drop for Running<'_> {
 
 /// The answer to a GET request: head and body.
 pub(crate) fn get(url: &str, path: &str) -> String {
+    send(url, &format!("GET {path}"), &[], "")
+}
+
+/// The answer to this request, with these further lines in its head: head and body.
+pub(crate) fn send(url: &str, method_and_path: &str, lines: &[&str], body: &str) -> String {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
+    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let length = body.len();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "{method_and_path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{lines}\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();
