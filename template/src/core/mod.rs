@@ -16,6 +16,9 @@ pub mod state;
 #[cfg(feature = "http-client")]
 pub mod http_client;
 
+/// When the request that is being answered must be over.
+pub mod deadline;
+
 /// The id of the request that is being answered.
 pub mod request_id;
 

@@ -16,12 +16,13 @@ pub(crate) const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The modules of core, ground first: each may use those before it.
-pub(crate) const TOWER: [&str; 11] = [
+pub(crate) const TOWER: [&str; 12] = [
     "registry",
     "config",
     "telemetry",
     "clock",
     "request_id",
+    "deadline",
     "database",
     "http_client",
     "state",

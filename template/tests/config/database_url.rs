@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
-use crate::files::{Files, refused};
+use crate::files::{Files, load_in, refused};
 
 /// The server that these keys (without `DATABASE_`) lead to.
 #[track_caller]
@@ -314,7 +314,7 @@ fn a_weak_password_is_found_wherever_it_stands() {
         "postgres://app@db/app?user=u&password=changeme",
         "postgres://app:changeme@db/app",
     ] {
-        Config::for_tests_in(AppEnv::Prod, [("DATABASE_URL", url)]).unwrap_err();
+        load_in(AppEnv::Prod, [("DATABASE_URL", url)]).unwrap_err();
     }
 }
 

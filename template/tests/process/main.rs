@@ -16,6 +16,7 @@ mod faults;
 #[cfg(feature = "sqlite")]
 mod healthcheck;
 mod libpq;
+mod limits;
 #[cfg(feature = "sqlite")]
 mod log;
 #[cfg(feature = "sqlite")]
@@ -23,6 +24,8 @@ mod metrics;
 mod migrate;
 #[cfg(all(unix, feature = "otlp", feature = "sqlite"))]
 mod otlp;
+#[cfg(all(feature = "http-client", feature = "sqlite"))]
+mod outbound;
 mod program;
 mod serve;
 #[cfg(all(unix, feature = "sqlite"))]

@@ -248,11 +248,18 @@ impl Drop for Running<'_> {
 
 /// The answer to a GET request: head and body.
 pub(crate) fn get(url: &str, path: &str) -> String {
+    send(url, &format!("GET {path}"), &[], "")
+}
+
+/// The answer to this request, with these further lines in its head: head and body.
+pub(crate) fn send(url: &str, method_and_path: &str, lines: &[&str], body: &str) -> String {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
+    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let length = body.len();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "{method_and_path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{lines}\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();

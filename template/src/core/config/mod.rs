@@ -38,6 +38,7 @@ mod log;
 #[cfg(feature = "otlp")]
 mod otel;
 mod problem;
+mod rate_limit;
 mod read;
 mod reference;
 mod report;
@@ -62,6 +63,7 @@ pub use log::{LogConfig, LogFormat};
 #[cfg(feature = "otlp")]
 pub use otel::{OtelConfig, OtelExporter, OtlpProtocol, TracesSampler};
 pub use problem::{ConfigError, Problem};
+pub use rate_limit::{ForwardedHeader, RateLimitConfig, TrustedProxies};
 pub use reference::{GeneratedFile, example, pages};
 pub use secret::Secret;
 pub use section::{Defaults, Section, SectionEntry};

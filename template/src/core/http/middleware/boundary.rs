@@ -7,14 +7,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use tower::Service;
 use tracing::{Instrument, Span, debug, error, error_span, info};
 
+use super::client::ClientAddress;
 use super::meter::{Active, Meter, NO_ROUTE, method_label};
-use super::span;
+use super::{security, span};
 use crate::core::http::error::{Failure, ProblemCode};
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
@@ -95,7 +95,10 @@ where
             if let Ok(id) = HeaderValue::from_str(id.as_str()) {
                 headers.insert(X_REQUEST_ID, id);
             }
-            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            security::add(
+                headers,
+                failure.is_some() || line.traffic == Traffic::Probes,
+            );
 
             line.end(response.status(), failure.as_ref());
             Ok(response)
@@ -134,6 +137,7 @@ fn request_id(request: &Request) -> RequestId {
 struct Line {
     method: Method,
     matched: Option<MatchedPath>,
+    client: Option<ClientAddress>,
     start: Instant,
     traffic: Traffic,
     meter: Meter,
@@ -156,6 +160,7 @@ impl Line {
         Self {
             method: request.method().clone(),
             matched: request.extensions().get::<MatchedPath>().cloned(),
+            client: request.extensions().get().copied(),
             start: Instant::now(),
             traffic,
             meter,
@@ -190,6 +195,7 @@ impl Line {
                     route,
                     status,
                     duration_ms = milliseconds(duration),
+                    client = self.client.map(|client| display(client.0)),
                     $($failure)*
                     "{method} {route} {status}"
                 )
