@@ -221,7 +221,9 @@ async fn a_client_that_does_not_read_is_cut_off() {
 async fn a_stream_whose_client_takes_nothing_is_reset_and_the_others_go_on() {
     const INITIAL_WINDOW_SIZE: &[u8] = &[0, 4, 0, 0, 0, 0];
     let _alone = alone().await;
-    let program = on_two_ports().with("SERVER_WRITE_STALL_SECS", "1");
+    let program = on_two_ports()
+        .with("SERVER_WRITE_STALL_SECS", "1")
+        .with("SERVER_KEEP_ALIVE_SECS", "3600");
     let mut service = program.start(&[]);
     let (_, public) = addresses(&mut service);
     let mut stream = TcpStream::connect(public).await.unwrap();
@@ -263,7 +265,8 @@ async fn until(stream: &mut TcpStream, kind: u8, id: u32) {
 #[tokio::test]
 async fn requests_that_are_taken_back_at_once_end_the_connection() {
     let _alone = alone().await;
-    let program = on_two_ports();
+    // so that nothing else ends it
+    let program = on_two_ports().with("SERVER_KEEP_ALIVE_SECS", "3600");
     let mut service = program.start(&[]);
     let (_, public) = addresses(&mut service);
     let mut stream = TcpStream::connect(public).await.unwrap();
