@@ -119,7 +119,7 @@ impl Program {
     }
 
     /// Starts the service with limits of open files, soft and hard, which a shell sets.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "sqlite"))]
     pub(crate) fn start_with_files(&self, soft: u32, hard: u32) -> Running<'_> {
         let service = self.command(&[]);
         let mut shell = Command::new("sh");
@@ -207,7 +207,7 @@ impl Running<'_> {
     }
 
     /// The process's id.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "sqlite"))]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

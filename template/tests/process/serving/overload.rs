@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::{io::AsyncWriteExt, sync::mpsc, task::JoinSet};
 
 use super::{
-    addresses, alone,
+    PATIENCE, addresses, alone,
     client::{Client, get},
     connections::resident,
     on_two_ports, upload_path,
@@ -46,8 +46,14 @@ async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
             }
         }
     });
+    // the last ones are on their way
+    let start = Instant::now();
     while get(public, "/").await.unwrap().status == 200 {
-        // the last ones are on their way
+        let limited = start.elapsed() < PATIENCE;
+        assert!(
+            limited,
+            "there is no limit: all {LIMIT} are under way, and more are taken on"
+        );
     }
     let start = Instant::now();
     let mut offered = JoinSet::new();
