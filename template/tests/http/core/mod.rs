@@ -20,3 +20,4 @@ mod responses;
 mod server;
 mod state;
 mod toys;
+mod traces;
