@@ -27,3 +27,4 @@ mod responses;
 mod server;
 mod state;
 mod toys;
+mod traces;
