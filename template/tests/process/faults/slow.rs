@@ -22,7 +22,10 @@ async fn a_statement_over_its_time_is_ended_by_the_server_and_answered_with_504(
     let program = Program::on_free_port()
         .with_all(database.settings())
         .with("DATABASE_POOL_MAX_SIZE", "1")
-        .with("DATABASE_COMMAND_TIMEOUT_SECS", "1");
+        .with("DATABASE_COMMAND_TIMEOUT_SECS", "1")
+        // it must not be this that ends it
+        .with("SERVER_REQUEST_TIMEOUT_SECS", "600")
+        .with("SERVER_SHUTDOWN_TIMEOUT_SECS", "600");
     let mut service = program.start(&[]);
     let client = Client::of(&service.url());
     let lock = lock_users(&database).await;
