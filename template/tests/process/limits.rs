@@ -138,14 +138,15 @@ async fn a_deadline_stops_the_statement_in_sqlite() {
         let start = Instant::now();
         loop {
             let before = processor_time(service.id());
-            thread::sleep(Duration::from_millis(300));
+            // Long enough for a statement to get its turn on a busy machine.
+            thread::sleep(Duration::from_secs(1));
             let used = processor_time(service.id()) - before;
-            if used < 0.1 {
+            if used < 0.04 {
                 break;
             }
             assert!(
                 start.elapsed() < Duration::from_secs(10),
-                "{list}: 10 s after its request was answered the statement still runs: {used:.2} s of processor time in 0.3 s"
+                "{list}: 10 s after its request was answered the statement still runs: {used:.2} s of processor time in a second"
             );
         }
     }
