@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 
-use crate::program::{Program, get, send};
+#[cfg(feature = "sqlite")]
+use crate::program::get;
+use crate::program::{Program, send};
 use crate::support::database::{Kind, TestDatabase};
 
 /// How the requests of these tests begin that give the service a tenth of a second.
