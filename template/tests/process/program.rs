@@ -255,7 +255,7 @@ pub(crate) fn get(url: &str, path: &str) -> String {
 pub(crate) fn send(url: &str, method_and_path: &str, lines: &[&str], body: &str) -> String {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
     let length = body.len();
     write!(
         stream,
