@@ -50,10 +50,10 @@ async fn the_pool_counts_and_measures(#[values(Kind::Sqlite, Kind::Postgres)] ki
     let pool = metrics::with_local_recorder(&recorder, || {
         db.pool([("POOL_MAX_SIZE", "1"), ("POOL_TIMEOUT_SECS", "1")])
     });
-    assert_eq!(measured(&pool)["db_client_connection_count used"], "0");
+    assert_eq!(measured(&pool)["db_client_connections used"], "0");
     let tx = pool.begin().await.unwrap();
     add(&tx, "bear").await.unwrap();
-    assert_eq!(measured(&pool)["db_client_connection_count used"], "1");
+    assert_eq!(measured(&pool)["db_client_connections used"], "1");
     let waiting = add(&pool, "car");
     let (refused, ()) = tokio::join!(waiting, async {
         tokio::task::yield_now().await;
@@ -70,8 +70,8 @@ async fn the_pool_counts_and_measures(#[values(Kind::Sqlite, Kind::Postgres)] ki
     let writers = if kind == Kind::Sqlite { "2" } else { "1" }; // and one that reads
     for (name, value) in [
         ("db_client_connection_max ", writers),
-        ("db_client_connection_count idle", "1"),
-        ("db_client_connection_count used", "0"),
+        ("db_client_connections idle", "1"),
+        ("db_client_connections used", "0"),
         ("db_client_connection_timeouts_total ", "1"),
     ] {
         assert_eq!(values[name], value, "{name}: {values:#?}");

@@ -135,6 +135,16 @@ fn one_trace<'r>(received: &'r Received, path: &str) -> &'r Span {
         assert_eq!(found.as_deref(), Some(expected), "{server:#?}");
     }
     assert!(server.end_time_unix_nano > server.start_time_unix_nano);
+    if path.starts_with("/api/") {
+        let reads = |span: &&&Span| {
+            let text = attribute(&span.attributes, "db.query.text");
+            text.is_some_and(|text| text.starts_with("SELECT "))
+        };
+        assert!(
+            spans.iter().any(|span| reads(&span)),
+            "no span of a statement: {spans:#?}"
+        );
+    }
     for span in &spans {
         let mut ancestor = *span;
         while ancestor.span_id != server.span_id {

@@ -22,6 +22,9 @@ async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
     let _alone = alone().await;
     let program = on_two_ports()
         .with("SERVER_MAX_IN_FLIGHT", LIMIT.to_string())
+        // What was taken on must not be given up while the rest is offered.
+        .with("SERVER_REQUEST_TIMEOUT_SECS", "600")
+        .with("SERVER_SHUTDOWN_TIMEOUT_SECS", "600")
         .with("LOG_LEVEL", "info");
     let Some(path) = upload_path(&program) else {
         return; // a project without a request that is under way for as long as a client likes
