@@ -194,3 +194,51 @@ fn outside_local_it_must_be_told_which_proxies_to_trust() {
         "{error}"
     );
 }
+
+/// A request of this client, by way of a proxy on this machine.
+#[cfg(feature = "sqlite")]
+fn status_for(url: &str, client: &str) -> (String, String) {
+    let answer = send(url, "GET /", &[&format!("X-Forwarded-For: {client}")], "");
+    let status = answer.split(' ').nth(1).unwrap().to_owned();
+    (status, answer.to_lowercase())
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn each_client_behind_a_proxy_has_a_limit_of_its_own() {
+    let program = Program::on_free_port()
+        .with("RATE_LIMIT_ENABLED", "true")
+        .with("RATE_LIMIT_PER_SECOND", "1")
+        .with("RATE_LIMIT_BURST", "3")
+        .with("RATE_LIMIT_TRUSTED_PROXIES", "127.0.0.0/8");
+    let mut service = program.start(&[]);
+    let url = service.url();
+    let greedy: Vec<_> = (0..50).map(|_| status_for(&url, "203.0.113.7")).collect();
+    let limited: Vec<_> = greedy
+        .iter()
+        .filter(|(status, _)| status == "429")
+        .collect();
+    // On a busy machine some seconds may pass meanwhile, and each lets one more through.
+    assert!(limited.len() > 10, "50 requests of one client: {greedy:#?}");
+    for (_, answer) in limited {
+        assert!(answer.contains("\r\nretry-after: "), "{answer}");
+        assert!(answer.contains("\r\nratelimit: "), "{answer}");
+        assert!(answer.contains(r#""code":"rate_limited""#), "{answer}");
+    }
+    for other in ["203.0.113.8", "2001:db8::1"] {
+        assert_eq!(status_for(&url, other).0, "200", "another client: {other}");
+    }
+    // The address that the proxy added counts, not the one that its client made up, which could send three.
+    let made_up = || status_for(&url, "198.51.100.1, 203.0.113.7, 127.0.0.1").0;
+    let made_up = [made_up(), made_up(), made_up()];
+    let probes: Vec<_> = (0..20).map(|_| get(&url, "/livez")).collect();
+    assert!(
+        probes
+            .iter()
+            .all(|answer| answer.starts_with("HTTP/1.1 200 "))
+    );
+    assert!(
+        made_up.contains(&"429".to_owned()),
+        "a client chose its own address: {made_up:?}"
+    );
+}
