@@ -13,6 +13,9 @@ pub mod state;
 #[cfg(feature = "http-client")]
 pub mod http_client;
 
+/// One load for all who ask for the same at the same time.
+pub mod coalescing;
+
 /// The id of the request that is being answered.
 pub mod request_id;
 

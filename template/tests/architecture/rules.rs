@@ -16,12 +16,13 @@ pub(crate) const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The modules of core, ground first: each may use those before it.
-pub(crate) const TOWER: [&str; 10] = [
+pub(crate) const TOWER: [&str; 11] = [
     "registry",
     "config",
     "telemetry",
     "clock",
     "request_id",
+    "coalescing",
     "database",
     "http_client",
     "state",

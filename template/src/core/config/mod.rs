@@ -28,6 +28,7 @@ mod cors;
 mod database;
 mod database_address;
 mod database_url;
+mod coalescing;
 mod docs;
 mod explain;
 mod field;
@@ -51,6 +52,7 @@ pub use check::Checks;
 pub use cors::CorsConfig;
 pub use database::{DatabaseConfig, SslMode};
 pub use database_address::{DatabaseAddress, PostgresAddress};
+pub use coalescing::CoalescingConfig;
 pub use docs::DocsConfig;
 pub use explain::Explanation;
 #[cfg(feature = "http-client")]

@@ -6,6 +6,7 @@
 )]
 
 mod bodies;
+mod coalescing;
 mod cors;
 mod errors;
 mod http_client;
