@@ -1,5 +1,6 @@
 //! Users: who can order.
 
+use axum::Json;
 use serde::Deserialize;
 use tracing::instrument;
 use uuid::Uuid;
@@ -12,12 +13,14 @@ use crate::core::http::{
     ValidQuery, register_routes, routes,
 };
 use crate::core::state::AppState;
-use crate::models::users::{Entity, UserIn, UserOut, UserPatch};
+use crate::models::users::{CreatedUsersOut, Entity, UserIn, UserOut, UserPatch};
 use crate::repositories::base::BaseRepository;
 use crate::repositories::users::UserRepository;
+use crate::services;
 
 register_routes! { public: Routes::new()
 .add(routes!(list_users, create_user))
+.add(routes!(create_users))
 .add(routes!(get_user, replace_user, patch_user, delete_user)) }
 
 impl Representation for UserOut {
@@ -62,6 +65,19 @@ async fn create_user(
         .create(user.into_new(app.clock.now()))
         .await?;
     Ok(Created::from(user))
+}
+
+/// Create many users
+///
+/// All of them or none: what is wrong with one of them is told with its index, as in `#/3/email`.
+#[utoipa::path(post, path = "/batch", request_body = Vec<UserIn>, responses((status = OK, body = CreatedUsersOut), (status = CONFLICT)))]
+#[instrument(skip_all, fields(users = users.len()))]
+async fn create_users(
+    app: AppState,
+    ValidJson(users): ValidJson<Vec<UserIn>>,
+) -> Result<Json<CreatedUsersOut>> {
+    let ids = services::users::create_users(&app, users).await?;
+    Ok(Json(ids.into()))
 }
 
 /// Get one user
