@@ -8,6 +8,7 @@ use validator::Validate;
 
 use crate::core::database::keyset::PageRequest;
 use crate::core::http::pagination::Page;
+use crate::core::http::streaming::{StreamFormat, StreamQuery, Streamed};
 use crate::core::http::{
     Created, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson, ValidPath,
     ValidQuery, register_routes, routes,
@@ -21,6 +22,7 @@ use crate::services;
 register_routes! { public: Routes::new()
 .add(routes!(list_users, create_user))
 .add(routes!(create_users))
+.add(routes!(stream_users))
 .add(routes!(get_user, replace_user, patch_user, delete_user)) }
 
 impl Representation for UserOut {
@@ -65,6 +67,20 @@ async fn create_user(
         .create(user.into_new(app.clock.now()))
         .await?;
     Ok(Created::from(user))
+}
+
+/// Stream users
+///
+/// All of them, the newest first unless `sort` says otherwise, sent while they are read: one JSON text a line, or one array where
+/// `Accept` prefers `application/json`. If the answer breaks off, the connection is cut: a client that got to the end has all.
+#[utoipa::path(get, path = "/stream", params(StreamQuery<Entity>), responses((status = OK, content((UserOut = "application/x-ndjson"), (Vec<UserOut> = "application/json")))))]
+#[instrument(skip_all)]
+async fn stream_users(
+    app: AppState,
+    format: StreamFormat,
+    ValidQuery(query): ValidQuery<StreamQuery<Entity>>,
+) -> Result<Streamed<UserOut>> {
+    Streamed::of(&app, format, query).await
 }
 
 /// Create many users

@@ -210,7 +210,4 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-type Channel<V, E> = (
-    watch::Sender<Outcome<V, E>>,
-    watch::Receiver<Outcome<V, E>>,
-);
+type Channel<V, E> = (watch::Sender<Outcome<V, E>>, watch::Receiver<Outcome<V, E>>);

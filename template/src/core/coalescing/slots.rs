@@ -85,7 +85,9 @@ impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
     /// A load has ended. What it came to is kept, unless the key was written, or loaded again, since it began.
     pub(super) fn finish(&mut self, key: &K, number: u64, kept: Option<(V, Instant)>) {
         match self.slots.get(key) {
-            Some(Slot::Loading { number: running, .. }) if *running == number => {}
+            Some(Slot::Loading {
+                number: running, ..
+            }) if *running == number => {}
             _ => return,
         }
         match kept {

@@ -24,11 +24,11 @@ use std::{
 
 mod app_env;
 mod check;
+mod coalescing;
 mod cors;
 mod database;
 mod database_address;
 mod database_url;
-mod coalescing;
 mod docs;
 mod explain;
 mod field;
@@ -44,15 +44,16 @@ mod secret;
 mod section;
 mod server;
 mod sources;
+mod stream;
 mod timeouts;
 mod unknown;
 
 pub use app_env::{AppEnv, UnknownAppEnv};
 pub use check::Checks;
+pub use coalescing::CoalescingConfig;
 pub use cors::CorsConfig;
 pub use database::{DatabaseConfig, SslMode};
 pub use database_address::{DatabaseAddress, PostgresAddress};
-pub use coalescing::CoalescingConfig;
 pub use docs::DocsConfig;
 pub use explain::Explanation;
 #[cfg(feature = "http-client")]
@@ -65,6 +66,7 @@ pub use secret::Secret;
 pub use section::{Defaults, Section, SectionEntry};
 pub use server::ServerConfig;
 pub use sources::{Source, Sources};
+pub use stream::StreamConfig;
 
 use self::{
     field::SectionFields, read::Reader, report::Report, section::Loaded, sources::RUST_LOG,

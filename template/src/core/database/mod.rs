@@ -18,6 +18,7 @@
 //! | waiting for the server when the service starts | `wait.rs` |
 //! | the schema's history | `migrator/` |
 //! | pages of lists | `keyset.rs` |
+//! | lists of any length | `reader.rs` |
 //! | example data | `seed.rs` |
 
 mod connection;
@@ -30,6 +31,7 @@ mod manager;
 pub mod migrator;
 mod pool;
 mod postgres;
+pub mod reader;
 pub mod seed;
 mod settings;
 #[cfg(feature = "sqlite")]

@@ -18,6 +18,9 @@ mod surface;
 /// Lists on the wire: which page is wanted, and the page.
 pub mod pagination;
 
+/// Answers of any length, sent while their rows are read.
+pub mod streaming;
+
 /// The listeners, and how the service starts and stops.
 pub mod server;
 

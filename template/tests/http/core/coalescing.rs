@@ -111,7 +111,11 @@ async fn an_error_is_shared_like_a_result_and_the_next_caller_tries_again() {
         Err("no luck".to_owned())
     };
     let answers = join_all((0..10).map(|_| numbers.get(1, fail()))).await;
-    assert!(answers.iter().all(|answer| answer == &Err("no luck".to_owned())));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer == &Err("no luck".to_owned()))
+    );
     assert_eq!(numbers.get(1, async { Ok(7) }).await, Ok(7));
 }
 
@@ -142,7 +146,11 @@ async fn a_load_that_panics_hangs_nobody() {
     for answer in join_all(callers.collect::<Vec<_>>()).await {
         assert!(answer.unwrap_err().is_panic());
     }
-    assert_eq!(numbers.get(1, async { Ok(7) }).await, Ok(7), "the key is free again");
+    assert_eq!(
+        numbers.get(1, async { Ok(7) }).await,
+        Ok(7),
+        "the key is free again"
+    );
 }
 
 #[tokio::test]
@@ -166,13 +174,25 @@ async fn a_read_after_a_write_never_gets_what_was_loaded_before_it() {
         let mut after = Box::pin(numbers.get(1, source.load()));
         assert!(after.as_mut().now_or_never().is_none());
         settle().await;
-        assert_eq!(source.begun(), 3, "it joined a load that began before the write");
+        assert_eq!(
+            source.begun(),
+            3,
+            "it joined a load that began before the write"
+        );
         source.open_for_all();
-        assert_eq!(before.await.unwrap(), Ok(1), "who asked before the write may have what was before it");
+        assert_eq!(
+            before.await.unwrap(),
+            Ok(1),
+            "who asked before the write may have what was before it"
+        );
         assert_eq!(between.await, Ok(2));
         assert_eq!(after.await, Ok(3));
         let last = numbers.get(1, source.load()).await;
-        assert_eq!(last, Ok(if ttl_ms == 0 { 4 } else { 3 }), "an old load replaced what was kept");
+        assert_eq!(
+            last,
+            Ok(if ttl_ms == 0 { 4 } else { 3 }),
+            "an old load replaced what was kept"
+        );
     }
 }
 
@@ -212,8 +232,16 @@ async fn beyond_the_number_of_keys_callers_load_alone() {
         numbers.get(key, source.load()).await.unwrap();
     }
     assert_eq!(source.begun(), 5);
-    assert_eq!(numbers.get(1, source.load()).await, Ok(2), "the first keys are kept");
-    assert_eq!(numbers.get(4, source.load()).await, Ok(6), "the last has no place");
+    assert_eq!(
+        numbers.get(1, source.load()).await,
+        Ok(2),
+        "the first keys are kept"
+    );
+    assert_eq!(
+        numbers.get(4, source.load()).await,
+        Ok(6),
+        "the last has no place"
+    );
 }
 
 #[tokio::test]
@@ -224,7 +252,11 @@ async fn keys_whose_time_is_over_make_room() {
     }
     sleep(Duration::from_millis(30)).await;
     assert_eq!(numbers.get(2, source.load()).await, Ok(3));
-    assert_eq!(numbers.get(2, source.load()).await, Ok(3), "it found a place");
+    assert_eq!(
+        numbers.get(2, source.load()).await,
+        Ok(3),
+        "it found a place"
+    );
 }
 
 #[tokio::test]
@@ -249,7 +281,9 @@ app::register_component!(Reads: |shared: &Shared| Ok::<_, Infallible>(Reads(shar
 async fn the_figures_are_told_and_count_from_0_when_reset() {
     let app = TestApp::without_database();
     let (reads, source) = (app.state.component::<Reads>().0.clone(), Source::closed());
-    let mut four: Vec<_> = (0..4).map(|_| Box::pin(reads.get(1, source.load()))).collect();
+    let mut four: Vec<_> = (0..4)
+        .map(|_| Box::pin(reads.get(1, source.load())))
+        .collect();
     for caller in &mut four {
         assert!(caller.as_mut().now_or_never().is_none());
     }
@@ -258,7 +292,10 @@ async fn the_figures_are_told_and_count_from_0_when_reset() {
     assert_eq!(stats["reads"]["active"], 1);
     source.open_for_all();
     join_all(four).await;
-    reads.get(2, async { Err("no luck".to_owned()) }).await.unwrap_err();
+    reads
+        .get(2, async { Err("no luck".to_owned()) })
+        .await
+        .unwrap_err();
 
     let stats = app.get("/coalescing/stats").await.json();
     let expected = json!({

@@ -29,7 +29,11 @@ async fn many_users_are_created_with_one_request() {
     for (number, id) in created["ids"].as_array().unwrap().iter().enumerate() {
         let path = format!("/api/v1/users/{}", id.as_str().unwrap());
         let found = app.get(&path).await.json();
-        assert_eq!(found["email"], format!("user{number}@example.com"), "the ids are not in order");
+        assert_eq!(
+            found["email"],
+            format!("user{number}@example.com"),
+            "the ids are not in order"
+        );
     }
 }
 

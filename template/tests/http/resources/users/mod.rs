@@ -6,6 +6,7 @@ mod batch;
 mod change;
 mod create;
 mod list;
+mod stream;
 
 use app::core::clock::Clock;
 use axum::http::StatusCode;
