@@ -1,5 +1,6 @@
 //! Products: what can be ordered.
 
+use axum::response::Response;
 use serde::Deserialize;
 use tracing::instrument;
 use uuid::Uuid;
@@ -8,8 +9,8 @@ use validator::Validate;
 use crate::core::database::keyset::PageRequest;
 use crate::core::http::pagination::Page;
 use crate::core::http::{
-    Created, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson, ValidPath,
-    ValidQuery, register_routes, routes,
+    Created, IdempotencyKey, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson,
+    ValidPath, ValidQuery, register_routes, routes,
 };
 use crate::core::state::AppState;
 use crate::models::products::{Entity, ProductIn, ProductOut, ProductPatch};
@@ -54,16 +55,19 @@ async fn list_products(
 }
 
 /// Create a product
-#[utoipa::path(post, path = "/", request_body = ProductIn, responses((status = CREATED, body = ProductOut)))]
+#[utoipa::path(post, path = "/", params(IdempotencyKey), request_body = ProductIn, responses((status = CREATED, body = ProductOut), (status = CONFLICT)))]
 #[instrument(skip_all)]
 async fn create_product(
     app: AppState,
+    key: IdempotencyKey,
     ValidJson(product): ValidJson<ProductIn>,
-) -> Result<Created<ProductOut>> {
-    let product = ProductRepository::new(&app.database)
-        .create(product.into_new(app.clock.now()))
-        .await?;
-    Ok(Created::from(product))
+) -> Result<Response> {
+    let product = product.into_new(app.clock.now());
+    key.once(&app, async |session| {
+        let product = ProductRepository::new(&session).create(product).await?;
+        Ok(Created::<ProductOut>::from(product))
+    })
+    .await
 }
 
 /// Get one product

@@ -1,6 +1,7 @@
 //! Users: who can order.
 
 use axum::Json;
+use axum::response::Response;
 use serde::Deserialize;
 use tracing::instrument;
 use uuid::Uuid;
@@ -10,8 +11,8 @@ use crate::core::database::keyset::PageRequest;
 use crate::core::http::pagination::Page;
 use crate::core::http::streaming::{StreamFormat, StreamQuery, Streamed};
 use crate::core::http::{
-    Created, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson, ValidPath,
-    ValidQuery, register_routes, routes,
+    Created, IdempotencyKey, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson,
+    ValidPath, ValidQuery, register_routes, routes,
 };
 use crate::core::state::AppState;
 use crate::models::users::{CreatedUsersOut, Entity, UserIn, UserOut, UserPatch};
@@ -57,16 +58,19 @@ async fn list_users(
 }
 
 /// Create a user
-#[utoipa::path(post, path = "/", request_body = UserIn, responses((status = CREATED, body = UserOut), (status = CONFLICT)))]
+#[utoipa::path(post, path = "/", params(IdempotencyKey), request_body = UserIn, responses((status = CREATED, body = UserOut), (status = CONFLICT)))]
 #[instrument(skip_all)]
 async fn create_user(
     app: AppState,
+    key: IdempotencyKey,
     ValidJson(user): ValidJson<UserIn>,
-) -> Result<Created<UserOut>> {
-    let user = UserRepository::new(&app.database)
-        .create(user.into_new(app.clock.now()))
-        .await?;
-    Ok(Created::from(user))
+) -> Result<Response> {
+    let user = user.into_new(app.clock.now());
+    key.once(&app, async |session| {
+        let user = UserRepository::new(&session).create(user).await?;
+        Ok(Created::<UserOut>::from(user))
+    })
+    .await
 }
 
 /// Stream users
@@ -86,14 +90,18 @@ async fn stream_users(
 /// Create many users
 ///
 /// All of them or none: what is wrong with one of them is told with its index, as in `#/3/email`.
-#[utoipa::path(post, path = "/batch", request_body = Vec<UserIn>, responses((status = OK, body = CreatedUsersOut), (status = CONFLICT)))]
+#[utoipa::path(post, path = "/batch", params(IdempotencyKey), request_body = Vec<UserIn>, responses((status = OK, body = CreatedUsersOut), (status = CONFLICT)))]
 #[instrument(skip_all, fields(users = users.len()))]
 async fn create_users(
     app: AppState,
+    key: IdempotencyKey,
     ValidJson(users): ValidJson<Vec<UserIn>>,
-) -> Result<Json<CreatedUsersOut>> {
-    let ids = services::users::create_users(&app, users).await?;
-    Ok(Json(ids.into()))
+) -> Result<Response> {
+    key.once(&app, async |session| {
+        let ids = services::users::create_users(&app, session, users).await?;
+        Ok(Json(CreatedUsersOut::from(ids)))
+    })
+    .await
 }
 
 /// Get one user

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use crate::core::config::{AppEnv, Defaults, Section};
-use crate::core::database::DataError;
+use crate::core::database::{DataError, Session};
 use crate::core::http::{AppError, FieldError, Result};
 use crate::core::state::AppState;
 use crate::models::users::UserIn;
@@ -37,7 +37,11 @@ crate::register_section! { "BATCH_": BatchConfig }
 ///
 /// 422 if there are none, too many, or two with one e-mail address; 409 if there is a user already with one of the addresses. Each
 /// names the users at fault by their index.
-pub async fn create_users(app: &AppState, users: Vec<UserIn>) -> Result<Vec<Uuid>> {
+pub async fn create_users(
+    app: &AppState,
+    session: Session<'_>,
+    users: Vec<UserIn>,
+) -> Result<Vec<Uuid>> {
     let most = app.config.section::<BatchConfig>().max_items;
     if !(1..=most).contains(&users.len()) {
         let detail = format!("must have 1 to {most} items, has {}", users.len());
@@ -53,11 +57,9 @@ pub async fn create_users(app: &AppState, users: Vec<UserIn>) -> Result<Vec<Uuid
     let rows: Vec<_> = users.into_iter().map(|user| user.into_new(now)).collect();
     let ids = rows.iter().filter_map(|row| row.id.try_as_ref().copied());
     let ids: Vec<Uuid> = ids.collect();
-    let created = app
-        .database
-        .transaction(async |tx| UserRepository::new(tx).create_many(rows).await);
+    let created = session.transaction(async |tx| UserRepository::new(tx).create_many(rows).await);
     match created.await {
-        Err(error @ DataError::Conflict { .. }) => Err(taken(app, &emails, error).await?),
+        Err(error @ DataError::Conflict { .. }) => Err(taken(session, &emails, error).await?),
         Err(error) => Err(error.into()),
         Ok(_) => Ok(ids),
     }
@@ -78,8 +80,8 @@ fn named_twice(emails: &[String]) -> Vec<FieldError> {
 }
 
 /// Which of the addresses were there already. The database names the constraint only.
-async fn taken(app: &AppState, emails: &[String], error: DataError) -> Result<AppError> {
-    let taken = UserRepository::new(&app.database)
+async fn taken(session: Session<'_>, emails: &[String], error: DataError) -> Result<AppError> {
+    let taken = UserRepository::new(&session)
         .find_taken_emails(emails)
         .await?;
     let errors = emails.iter().enumerate().filter_map(|(index, email)| {

@@ -34,6 +34,7 @@ mod explain;
 mod field;
 #[cfg(feature = "http-client")]
 mod http_client;
+mod idempotency;
 mod list;
 mod log;
 mod problem;
@@ -58,6 +59,7 @@ pub use docs::DocsConfig;
 pub use explain::Explanation;
 #[cfg(feature = "http-client")]
 pub use http_client::HttpClientConfig;
+pub use idempotency::IdempotencyConfig;
 pub use list::List;
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};

@@ -10,6 +10,7 @@
 //! | how a statement runs, and when a connection is unfit for reuse | `connection.rs`, `statement.rs` |
 //! | what becomes of a connection that is given back | `guard.rs` |
 //! | transactions and savepoints | `transaction.rs` |
+//! | work that is part of a transaction only sometimes | `session.rs` |
 //! | rows one by one | `stream.rs` |
 //! | the conversion to SeaORM's traits | `executor.rs` |
 //! | how connections are opened, and kept warm | `postgres.rs`, `sqlite/`, `manager.rs`, `keeper.rs` |
@@ -33,6 +34,7 @@ mod pool;
 mod postgres;
 pub mod reader;
 pub mod seed;
+mod session;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -44,6 +46,7 @@ mod wait;
 
 pub use error::{Constraint, DataError, Result};
 pub use pool::Database;
+pub use session::Session;
 pub use status::PoolStatus;
 pub use stream::RowStream;
 pub use transaction::Transaction;

@@ -7,6 +7,7 @@ mod coalescing;
 mod docs;
 mod error;
 mod extract;
+mod idempotency;
 mod index;
 mod management;
 mod middleware;
@@ -28,6 +29,7 @@ pub use self::error::{AppError, FieldError, Problem, ProblemCode, Result};
 pub use self::extract::{
     FromQuery, IfMatch, QueryPairs, ValidHeaders, ValidJson, ValidPath, ValidQuery,
 };
+pub use self::idempotency::IdempotencyKey;
 pub use self::respond::{Created, NoContent, Representation, Tagged};
 pub use self::routes::{
     Api, Authentication, Document, Documented, Exposure, Reference, RouteModule, RouteRow, Routes,

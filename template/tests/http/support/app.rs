@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, LazyLock};
 
+use app::core::clock::Clock;
 use app::core::config::{AppEnv, Config};
 use app::core::http::{Api, Surface};
 use app::core::state::{AppState, AppStateBuilder};
 use axum::Router;
 use axum::http::Method;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::TestDatabase;
@@ -100,6 +102,14 @@ impl TestApp {
         }
     }
 
+    /// The same service at another time, on the same database.
+    pub(crate) fn at(self, time: DateTime<Utc>) -> Self {
+        let builder = AppState::builder(self.state.config.clone())
+            .database(self.state.database.clone())
+            .clock(Clock::fixed(time));
+        Self::registered(builder.build().unwrap(), Surface::All, self._database)
+    }
+
     pub(crate) fn get(&self, path: &str) -> TestRequest {
         self.request(Method::GET, path)
     }
@@ -145,6 +155,7 @@ pub(crate) fn nowhere<const N: usize>(env: AppEnv, settings: [(&str, &str); N]) 
 
 const _: () = {
     let _ = TestApp::new;
+    let _ = TestApp::at;
     let _ = TestApp::patch;
     let _ = TestApp::delete;
 };
