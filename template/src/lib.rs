@@ -4,7 +4,7 @@
 //! repository, a service if it spans more than one repository, and its routes. Each file registers what it brings; the one
 //! line to add elsewhere is its `mod` in the layer's `mod.rs`, and the architecture test prints it if it is missing.
 
-/// The commands of the binary: serve, migrate, seed, routes, openapi, config, healthcheck.
+/// The commands of the binary: serve, migrate, seed, routes, openapi, metrics, config, healthcheck.
 pub mod commands;
 
 /// What clients see: one file per resource, each of which registers its own routes.

@@ -50,6 +50,34 @@ pub(crate) fn install(
     Ok(())
 }
 
+/// Unpacks a package of Debian's or Ubuntu's into a folder, without installing it: one that brings a server would start it.
+///
+/// `run` carries out a command and returns whether it ended well.
+pub(crate) fn unpack(
+    package: &str,
+    folder: &Path,
+    by_hand: &str,
+    mut run: impl FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
+    if !is_root() || find_program("apt-get").is_none() || find_program("dpkg-deb").is_none() {
+        bail!("{by_hand}");
+    }
+    let mut here = |program: &str, arguments: &[&str]| {
+        run(Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(std::process::Stdio::null()))
+    };
+    here("apt-get", &["update", "--quiet"])?; // it may fail on one list and still know the package
+    let script = format!(
+        "rm -f ./*.deb && apt-get download --quiet {package} && dpkg-deb -x ./*.deb . && rm ./*.deb"
+    );
+    if !here("sh", &["-c", &script])? {
+        bail!("apt-get could not download {package}. {by_hand}");
+    }
+    Ok(())
+}
+
 /// Debian's package would create a server for everybody and start it; only its programs are wanted.
 fn forbid_a_cluster() -> Result<()> {
     let settings = Path::new("/etc/postgresql-common/createcluster.conf");

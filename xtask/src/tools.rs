@@ -84,6 +84,28 @@ pub(crate) fn watchexec(cx: &Context<'_>) -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// Prometheus' tool, which is part of Debian's package of the server.
+pub(crate) fn promtool(cx: &Context<'_>) -> Result<PathBuf> {
+    if let Some(installed) = packages::find_program("promtool") {
+        return Ok(installed);
+    }
+    let folder = cx.shared.cache.tools().join("prometheus");
+    let binary = folder.join("usr/bin/promtool");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    let by_hand =
+        "promtool is needed for this check (Debian, Ubuntu: `apt-get install prometheus`).";
+    std::fs::create_dir_all(&folder)?;
+    packages::unpack("prometheus", &folder, by_hand, |command| {
+        Ok(cx.execute(command)?.success())
+    })?;
+    if !binary.is_file() {
+        bail!("the package prometheus holds no promtool. {by_hand}");
+    }
+    Ok(binary)
+}
+
 /// A program of a Python package, in an environment of its own.
 pub(crate) fn python(
     cx: &Context<'_>,

@@ -37,6 +37,7 @@ impl Bootstrap {
     ) -> anyhow::Result<()> {
         let outcome = self.runtime.block_on(work(self.config));
         self.runtime.shutdown_timeout(LEFTOVERS);
+        telemetry::flush();
         outcome
     }
 }

@@ -7,6 +7,7 @@ mod bootstrap;
 mod config;
 mod database;
 mod healthcheck;
+mod metrics;
 mod migrate;
 mod openapi;
 mod output;
@@ -51,6 +52,8 @@ enum Command {
     Routes(CopiesArgs),
     /// Print the document that describes the API
     Openapi(CopiesArgs),
+    /// Show every metric, its kind and its labels
+    Metrics(CopiesArgs),
     /// Show, check and document the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -80,6 +83,7 @@ impl Command {
             Self::Seed(arguments) => arguments.run(),
             Self::Routes(arguments) => routes::run(&arguments),
             Self::Openapi(arguments) => openapi::run(&arguments),
+            Self::Metrics(arguments) => metrics::run(&arguments),
             Self::Config(command) => command.run(),
             Self::Healthcheck(arguments) => arguments.run(),
         }

@@ -1,4 +1,4 @@
-//! The checked-in copies of what the code says: the settings, the routes, the `OpenAPI` document.
+//! The checked-in copies of what the code says: the settings, the routes, the `OpenAPI` document, the metrics.
 
 use std::{
     collections::BTreeSet,

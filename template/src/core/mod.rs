@@ -6,6 +6,9 @@ pub mod http;
 /// Registered checks that say whether the service can do its work.
 pub mod health;
 
+/// Gauges that are set when somebody asks for them.
+pub mod gauges;
+
 /// What all handlers share, and the components that files bring along.
 pub mod state;
 
@@ -16,6 +19,9 @@ pub mod http_client;
 /// One load for all who ask for the same at the same time.
 pub mod coalescing;
 
+/// When the request that is being answered must be over.
+pub mod deadline;
+
 /// The id of the request that is being answered.
 pub mod request_id;
 
@@ -25,7 +31,7 @@ pub mod clock;
 /// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
 pub mod database;
 
-/// The log: its format, its filter, and panics.
+/// What the service says about itself: the log, with panics, and metrics.
 pub mod telemetry;
 
 /// Settings: sections, where their values come from, and what is wrong with them.

@@ -9,6 +9,7 @@ use validator::Validate;
 
 use crate::core::config::{AppEnv, Defaults, Section};
 use crate::core::http::{AppError, Result};
+use crate::core::http_client::HttpClientError;
 use crate::core::state::AppState;
 use crate::models::quotes::{QuoteOut, UpstreamQuote};
 use crate::repositories::base::BaseRepository;
@@ -30,6 +31,16 @@ impl Section for UpstreamConfig {
 
 crate::register_section! { "UPSTREAM_": UpstreamConfig }
 
+crate::register_health_check!("quotes", upstream_answers, gates_readiness: false);
+
+/// Whether the other service answers, if there is one. It does not gate readiness: without quotes everything else still works.
+async fn upstream_answers(app: AppState) -> Result<(), HttpClientError> {
+    match &app.config.section::<UpstreamConfig>().base_url {
+        Some(base_url) => app.http_client.ping(base_url).await,
+        None => Ok(()),
+    }
+}
+
 /// When to try again if nobody is configured to be asked: it takes somebody to configure it.
 const NOT_CONFIGURED_RETRY: Duration = Duration::from_mins(1);
 
@@ -37,8 +48,8 @@ const NOT_CONFIGURED_RETRY: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 ///
-/// 404 if there is no such product, 503 if the other service is not configured or can't be reached, 502 if its answer is of no
-/// use, 504 if it takes too long.
+/// 404 if there is no such product, 503 if the other service is not configured, can't be reached or says that it is busy, 502 if its
+/// answer is of no use, 504 if it takes too long.
 pub async fn quote_product(app: &AppState, product_id: Uuid) -> Result<QuoteOut> {
     let product = ProductRepository::new(&app.database)
         .get(product_id)

@@ -16,16 +16,18 @@ pub(crate) const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The modules of core, ground first: each may use those before it.
-pub(crate) const TOWER: [&str; 11] = [
+pub(crate) const TOWER: [&str; 13] = [
     "registry",
     "config",
     "telemetry",
     "clock",
     "request_id",
     "coalescing",
+    "deadline",
     "database",
     "http_client",
     "state",
+    "gauges",
     "health",
     "http",
 ];

@@ -1,14 +1,14 @@
 //! What may be said about pages of other origins.
 
-use app::core::config::{AppEnv, Config};
+use app::core::config::AppEnv;
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::files::refused;
+use crate::files::{load_in, refused};
 
 #[test]
 fn cors_lists_are_checked() {
-    let error = Config::for_tests_in(
+    let error = load_in(
         AppEnv::Prod,
         [
             ("DATABASE_URL", "postgres://app@db/app"),
@@ -64,7 +64,7 @@ fn the_value_that_is_no_header_is_named() {
       --> environment
        |
        | CORS_ALLOWED_HEADERS=content-type, x y
-       |                      ^^^^^^^^^^^^^^^^^ Request headers that they may send; default authorization,content-type,if-match,x-request-id
+       |                      ^^^^^^^^^^^^^^^^^ Request headers that they may send; default authorization,content-type,if-match,x-request-id,x-request-timeout
 
     1 problem; nothing was started. `config explain` shows where each value comes from.
     ");

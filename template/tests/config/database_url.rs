@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
-use crate::files::{Files, refused};
+use crate::files::{Files, load_in, refused};
 
 /// The server that these keys (without `DATABASE_`) lead to.
 #[track_caller]
@@ -27,6 +27,29 @@ fn address<const N: usize>(keys: [(&str, &str); N]) -> PostgresAddress {
 
 fn password(address: &PostgresAddress) -> Option<&str> {
     address.password.as_ref().map(ExposeSecret::expose_secret)
+}
+
+#[test]
+fn migrations_at_start_do_not_go_through_a_pooler() {
+    let url = ("DATABASE_URL", "postgres://app@db/app");
+    let pooler = ("DATABASE_POOLER", "transaction");
+    assert_snapshot!(refused([url, pooler]), @r"
+    error: DATABASE_AUTO_MIGRATE is on, but DATABASE_POOLER says that the way leads through a pooler, which migrations can't go
+       = turn it off, and run `migrate up` with a DATABASE_URL that leads to the server itself
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+    assert_snapshot!(refused([url, ("DATABASE_POOLER", "session")]), @r"
+    error: DATABASE_POOLER must be one of none, transaction
+      --> environment
+       |
+       | DATABASE_POOLER=session
+       |                 ^^^^^^^ What stands between the service and PostgreSQL; default none
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+    let settings = [url, pooler, ("DATABASE_AUTO_MIGRATE", "false")];
+    Config::for_tests_in(AppEnv::Local, settings).unwrap();
 }
 
 #[test]
@@ -291,7 +314,7 @@ fn a_weak_password_is_found_wherever_it_stands() {
         "postgres://app@db/app?user=u&password=changeme",
         "postgres://app:changeme@db/app",
     ] {
-        Config::for_tests_in(AppEnv::Prod, [("DATABASE_URL", url)]).unwrap_err();
+        load_in(AppEnv::Prod, [("DATABASE_URL", url)]).unwrap_err();
     }
 }
 

@@ -116,6 +116,7 @@ fn keys_that_decide_which_files_are_read_cannot_stand_in_them() {
 fn a_secret_in_an_env_file_is_warned_of_outside_local() {
     let files = Files::new()
         .variable("APP_ENV", AppEnv::Dev.name())
+        .variable("RATE_LIMIT_TRUSTED_PROXIES", "none")
         .env_file(
             ".env.dev",
             "DATABASE_URL=postgres://app:hunter2hunter2@db/app",

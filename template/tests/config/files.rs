@@ -12,6 +12,17 @@ pub(crate) const NEEDED: &[(&str, &str)] = if cfg!(feature = "sqlite") {
     &[("DATABASE_URL", "postgres://app@db/app")]
 };
 
+/// What every environment outside `local` needs beside a database.
+const NO_PROXIES: (&str, &str) = ("RATE_LIMIT_TRUSTED_PROXIES", "none");
+
+/// These settings in this environment, with what each needs outside `local` but for a database.
+pub(crate) fn load_in<const N: usize>(
+    env: AppEnv,
+    pairs: [(&str, &str); N],
+) -> Result<Config, ConfigError> {
+    Config::for_tests_in(env, pairs.into_iter().chain([NO_PROXIES]))
+}
+
 /// What a user of `local` reads who sets these variables.
 #[track_caller]
 pub(crate) fn refused<const N: usize>(pairs: [(&str, &str); N]) -> String {
@@ -50,6 +61,7 @@ impl Files {
     /// The same for an environment outside `local`, with a database.
     pub(crate) fn of(env: AppEnv) -> Self {
         Self::new()
+            .variable(NO_PROXIES.0, NO_PROXIES.1)
             .variable("APP_ENV", env.name())
             .variable("DATABASE_URL", "postgres://app@db/app")
     }

@@ -10,6 +10,7 @@ mod files;
 mod log;
 mod mistakes;
 mod precedence;
+mod rate_limit;
 mod secrets;
 mod sections;
 mod shipped;

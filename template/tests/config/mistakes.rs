@@ -4,7 +4,7 @@ use app::core::config::{AppEnv, Config};
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::files::{Files, NEEDED, refused};
+use crate::files::{Files, NEEDED, load_in, refused};
 
 #[test]
 fn an_unknown_key_in_an_env_file_comes_with_the_nearest_real_one() {
@@ -194,7 +194,7 @@ fn a_word_that_is_none_of_the_choices_lists_them() {
 
 #[test]
 fn outside_local_it_must_be_said_where_the_database_is() {
-    let error = Config::for_tests_in(AppEnv::Uat, [("", ""); 0]).unwrap_err();
+    let error = load_in(AppEnv::Uat, []).unwrap_err();
     assert_snapshot!(error, @r"
     error: DATABASE_URL is not set: nothing says where the database is
        = set DATABASE_URL (postgres://user:password@host:5432/name), or DATABASE_HOST, DATABASE_USER, DATABASE_PASSWORD and DATABASE_NAME
@@ -239,7 +239,7 @@ fn one_port_can_not_serve_both() {
 
     1 problem; nothing was started. `config explain` shows where each value comes from.
     ");
-    let error = Config::for_tests_in(
+    let error = load_in(
         AppEnv::Prod,
         [
             ("DATABASE_URL", "postgres://app@db/app"),

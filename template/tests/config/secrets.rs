@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
-use crate::files::Files;
+use crate::files::{Files, load_in};
 
 const URL: (&str, &str) = ("DATABASE_URL", "postgres://app@db/app");
 
@@ -78,7 +78,7 @@ fn a_secret_file_that_is_no_text_is_refused() {
 #[case("***")]
 fn outside_local_placeholders_and_empty_secrets_are_refused(#[case] secret: &str) {
     for env in [AppEnv::Dev, AppEnv::Uat, AppEnv::Prod] {
-        let error = Config::for_tests_in(env, [URL, ("DATABASE_PASSWORD", secret)]).unwrap_err();
+        let error = load_in(env, [URL, ("DATABASE_PASSWORD", secret)]).unwrap_err();
         let message = error.problems()[0].message();
         assert!(
             message.ends_with(&format!("which APP_ENV={env} refuses")),
@@ -92,7 +92,7 @@ fn outside_local_placeholders_and_empty_secrets_are_refused(#[case] secret: &str
 #[case("short")]
 #[case("abababababababab")]
 fn only_prod_refuses_weak_secrets(#[case] secret: &str) {
-    let load = |env| Config::for_tests_in(env, [URL, ("DATABASE_PASSWORD", secret)]);
+    let load = |env| load_in(env, [URL, ("DATABASE_PASSWORD", secret)]);
     load(AppEnv::Dev).unwrap();
     load(AppEnv::Uat).unwrap();
     let error = load(AppEnv::Prod).unwrap_err().to_string();
@@ -110,7 +110,7 @@ fn only_prod_refuses_weak_secrets(#[case] secret: &str) {
 #[case("postgres://app:uRk7-bw2_Qy9xA@db/app", false)]
 #[case("postgres://app@db/app", false)]
 fn of_a_url_the_password_is_judged(#[case] url: &str, #[case] refused: bool) {
-    let config = Config::for_tests_in(AppEnv::Prod, [("DATABASE_URL", url)]);
+    let config = load_in(AppEnv::Prod, [("DATABASE_URL", url)]);
     assert_eq!(config.is_err(), refused);
 }
 

@@ -2,6 +2,8 @@
 
 use app::core::config::{AppEnv, Config, DatabaseConfig, ServerConfig, SslMode};
 
+use crate::files::load_in;
+
 #[cfg(feature = "sqlite")]
 #[test]
 fn local_starts_without_any_setting() {
@@ -27,8 +29,7 @@ fn local_starts_without_any_setting() {
 
 #[test]
 fn prod_has_its_policy_without_any_file() {
-    let config =
-        Config::for_tests_in(AppEnv::Prod, [("DATABASE_URL", "postgres://app@db/app")]).unwrap();
+    let config = load_in(AppEnv::Prod, [("DATABASE_URL", "postgres://app@db/app")]).unwrap();
     let database = config.section::<DatabaseConfig>();
     assert_eq!(database.ssl_mode, SslMode::VerifyFull);
     assert!(!database.auto_migrate);

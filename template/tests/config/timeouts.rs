@@ -64,7 +64,7 @@ fn an_outbound_request_and_the_wait_for_its_place_fit_into_the_request() {
       --> environment
        |
        | HTTP_CLIENT_REQUEST_TIMEOUT_SECS=16
-       |                                  ^^ Time a whole request may take, from the first byte sent to the last received; default 15
+       |                                  ^^ Time a whole request may take, with all attempts and the pauses between them, from the first byte sent to the last received; default 15
        = otherwise the request ends first, and nobody learns that the other service was slow
 
     1 problem; nothing was started. `config explain` shows where each value comes from.

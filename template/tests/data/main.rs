@@ -14,8 +14,12 @@ mod endings;
 mod logs;
 mod migrations;
 mod pool;
+mod pooler;
 mod recovery;
 mod repositories;
 mod startup;
 mod statements;
+mod telemetry;
+#[cfg(unix)]
+mod tls;
 mod transactions;

@@ -53,7 +53,7 @@ async fn schema(db: &TestDatabase) -> Vec<String> {
 async fn up_down_and_up_again_leave_the_same_schema(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
-    let Some(db) = TestDatabase::of(kind).await else {
+    let Some(db) = TestDatabase::direct_of(kind).await else {
         return;
     };
     let migrator = migrator(&db);
@@ -76,7 +76,7 @@ async fn up_down_and_up_again_leave_the_same_schema(
 #[rstest]
 #[tokio::test]
 async fn each_migration_can_be_undone_alone(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
-    let Some(db) = TestDatabase::of(kind).await else {
+    let Some(db) = TestDatabase::direct_of(kind).await else {
         return;
     };
     let migrator = migrator(&db);
@@ -97,7 +97,7 @@ async fn each_migration_can_be_undone_alone(#[values(Kind::Sqlite, Kind::Postgre
 async fn the_status_tells_where_the_schema_stands(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
-    let Some(db) = TestDatabase::of(kind).await else {
+    let Some(db) = TestDatabase::direct_of(kind).await else {
         return;
     };
     let migrator = migrator(&db);
@@ -129,7 +129,7 @@ async fn the_status_tells_where_the_schema_stands(
 async fn the_status_of_an_empty_database_changes_nothing(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
-    let Some(db) = TestDatabase::of(kind).await else {
+    let Some(db) = TestDatabase::direct_of(kind).await else {
         return;
     };
     let migrator = migrator(&db);
@@ -149,7 +149,7 @@ async fn the_status_of_an_empty_database_changes_nothing(
 async fn a_release_that_is_taken_back_leaves_a_newer_schema_alone(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
-    let Some(db) = TestDatabase::of(kind).await else {
+    let Some(db) = TestDatabase::direct_of(kind).await else {
         return;
     };
     db.execute_unprepared("INSERT INTO seaql_migrations VALUES ('m99991231_000001_later', 0)")
@@ -163,7 +163,7 @@ async fn a_release_that_is_taken_back_leaves_a_newer_schema_alone(
 async fn fresh_drops_all_data_and_applies_everything_again(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
-    let Some(db) = TestDatabase::of(kind).await else {
+    let Some(db) = TestDatabase::direct_of(kind).await else {
         return;
     };
     let migrator = migrator(&db);
@@ -182,7 +182,7 @@ async fn fresh_drops_all_data_and_applies_everything_again(
 async fn whoever_migrates_at_the_same_time_takes_turns(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
-    let Some(db) = TestDatabase::of(kind).await else {
+    let Some(db) = TestDatabase::direct_of(kind).await else {
         return;
     };
     let migrator = migrator(&db);
@@ -202,7 +202,7 @@ async fn whoever_migrates_at_the_same_time_takes_turns(
 async fn waiting_for_the_schema_ends_when_nothing_is_pending(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
-    let Some(db) = TestDatabase::of(kind).await else {
+    let Some(db) = TestDatabase::direct_of(kind).await else {
         return;
     };
     let migrator = migrator(&db);
@@ -228,7 +228,7 @@ async fn waiting_for_the_schema_ends_when_nothing_is_pending(
 /// An index may take longer to build than any statement of the service may run.
 #[tokio::test]
 async fn migrations_have_no_statement_timeout() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let config = db.config([("COMMAND_TIMEOUT_SECS", "1")]);
@@ -252,7 +252,7 @@ async fn migrations_have_no_statement_timeout() {
 
 #[tokio::test]
 async fn limits_that_the_database_sets_for_everybody_do_not_hold_for_migrations() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let migrator = migrator(&db);
@@ -281,7 +281,7 @@ async fn limits_that_the_database_sets_for_everybody_do_not_hold_for_migrations(
 /// The lock is gone with the session it was bound to, so whoever goes on without it isn't alone any more.
 #[tokio::test]
 async fn a_migrator_whose_session_ends_gives_up() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let pool = db.pool([("POOL_MAX_SIZE", "1")]);
@@ -304,7 +304,7 @@ async fn a_migrator_whose_session_ends_gives_up() {
 
 #[tokio::test]
 async fn waiting_for_a_schema_ends_if_there_is_no_such_database() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let settings = db

@@ -178,7 +178,7 @@ async fn a_closed_pool_gives_no_connections_and_keeps_none(
 
 #[tokio::test]
 async fn a_pool_that_is_dropped_leaves_no_session_behind() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let pool = db.pool([("POOL_MIN_SIZE", "3")]);

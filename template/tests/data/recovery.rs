@@ -1,6 +1,12 @@
 //! How the pool finds out that connections are gone, old or of no use any more, and replaces them.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use app::core::database::DataError;
 use sea_orm::{ConnectionTrait, sqlx::postgres::PgConnectOptions};
@@ -49,7 +55,7 @@ async fn a_connection_that_was_idle_is_tried_before_it_is_used() {
 
 #[tokio::test]
 async fn a_connection_is_replaced_when_it_is_old() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let pool = db.pool([("POOL_MAX_SIZE", "1"), ("POOL_RECYCLE_SECS", "1")]);
@@ -81,7 +87,7 @@ async fn a_changed_table_fails_its_old_plan_once() {
 
 #[tokio::test]
 async fn the_minimum_comes_back_by_itself_after_the_server_ended_it() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let pool = db.pool([("POOL_MIN_SIZE", "3"), ("POOL_IDLE_SECS", "1")]);
@@ -120,6 +126,44 @@ async fn a_connection_that_hangs_while_it_is_opened_ahead_keeps_nobody_from_a_go
         Ok(0),
         "they were held for as long as another was opened"
     );
+}
+
+/// With deadlines that are shorter than opening a connection takes, the pool fills nevertheless, and the server is asked once.
+#[tokio::test]
+async fn a_connection_is_opened_even_if_nobody_waits_for_it_that_long() {
+    let Some(db) = TestDatabase::postgres().await else {
+        return;
+    };
+    let (address, listener) = (db.server(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let url = db.url_by_way_of(listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            counted.fetch_add(1, SeqCst);
+            let address = address.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                let mut target = TcpStream::connect(address).await.unwrap();
+                copy_bidirectional(&mut client, &mut target).await
+            });
+        }
+    });
+    let pool = db.pool([
+        ("URL", url.as_str()),
+        ("POOL_MAX_SIZE", "1"),
+        ("POOL_TIMEOUT_SECS", "19"),
+    ]);
+    let mut given_up = 0;
+    while tokio::time::timeout(Duration::from_millis(40), pool.ping())
+        .await
+        .is_err()
+    {
+        given_up += 1;
+    }
+    assert!(given_up > 0, "it did not take long");
+    assert_eq!(asked.load(SeqCst), 1, "each began anew");
+    assert_eq!(count(&pool).await, 0);
 }
 
 /// A URL by which two clients reach the server of this database, and others nobody. All are announced.

@@ -6,6 +6,7 @@ use app::core::{
     config::{Config, DatabaseConfig},
     database::{Database, NotReady},
 };
+use sea_orm::ConnectionTrait;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
@@ -107,7 +108,7 @@ async fn a_database_that_comes_up_late_is_waited_for() {
 
 #[tokio::test]
 async fn an_unknown_database_is_not_waited_for() {
-    let Some(db) = TestDatabase::postgres().await else {
+    let Some(db) = TestDatabase::direct().await else {
         return;
     };
     let elsewhere = settings_url(&db).replace("/app_test", "/nowhere_app_test");
@@ -158,6 +159,35 @@ async fn a_server_without_tls_is_not_waited_for_if_tls_is_required() {
     for mode in ["disable", "prefer"] {
         db.pool([("SSL_MODE", mode)]).ping().await.unwrap();
     }
+}
+
+/// Of a thousand there is room for some: the server's limit, the user's or the database's.
+#[tokio::test]
+async fn a_start_says_so_if_the_pools_of_all_replicas_do_not_fit() {
+    let Some(db) = TestDatabase::direct().await else {
+        return;
+    };
+    let told = async |replicas: &str| {
+        let keys = [("POOL_MAX_SIZE", "4"), ("EXPECTED_REPLICAS", replicas)];
+        let logs = Logs::capture();
+        db.pool(keys).wait_until_ready(LONG).await.unwrap();
+        logs.text()
+    };
+    let text = told("2").await;
+    assert!(!text.contains("don't fit"), "{text}");
+    let limit = "DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' CONNECTION LIMIT 7'; END $$";
+    db.execute_unprepared(limit).await.unwrap();
+    let text = told("2").await;
+    for part in [
+        "don't fit",
+        "wanted=8",
+        "allowed=7",
+        "DATABASE_POOL_MAX_SIZE",
+    ] {
+        assert!(text.contains(part), "it does not say `{part}`: {text}");
+    }
+    let text = told("1000").await;
+    assert!(text.contains("wanted=4000"), "{text}");
 }
 
 fn settings_url(db: &TestDatabase) -> String {

@@ -195,7 +195,7 @@ async fn checks_and_missing_values_make_a_row_invalid(
 async fn what_raw_sql_leaves_in_a_session_is_not_met_by_the_next_user(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
-    let Some(db) = TestDatabase::of(kind).await else {
+    let Some(db) = TestDatabase::direct_of(kind).await else {
         return;
     };
     let db = db.pool([("POOL_MAX_SIZE", "1")]);

@@ -86,6 +86,7 @@ async fn processes_that_migrate_at_once_share_the_work(#[case] kind: Kind) {
 fn fresh_is_refused_outside_local(#[case] env: &str) {
     let program = Program::new()
         .with("APP_ENV", env)
+        .with("RATE_LIMIT_TRUSTED_PROXIES", "none")
         .with("DATABASE_URL", "postgres://app@127.0.0.1:1/app");
     let error = program.error(&["migrate", "fresh"]);
     assert_eq!(
@@ -143,6 +144,7 @@ async fn seed_fills_empty_tables_only() {
 fn seed_is_refused_in_prod() {
     let program = Program::new()
         .with("APP_ENV", "prod")
+        .with("RATE_LIMIT_TRUSTED_PROXIES", "none")
         .with("DATABASE_URL", "postgres://app@127.0.0.1:1/app");
     let error = program.error(&["seed"]);
     assert!(error.contains("APP_ENV=prod"), "{error}");

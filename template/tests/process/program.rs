@@ -115,7 +115,31 @@ impl Program {
 
     /// Starts a command that goes on.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running<'_> {
-        let mut child = self.command(arguments).spawn().unwrap();
+        self.watch(self.command(arguments))
+    }
+
+    /// Starts the service with limits of open files, soft and hard, which a shell sets.
+    #[cfg(unix)]
+    pub(crate) fn start_with_files(&self, soft: u32, hard: u32) -> Running<'_> {
+        let service = self.command(&[]);
+        let mut shell = Command::new("sh");
+        shell
+            .args([
+                "-c",
+                &format!("ulimit -Sn {soft}; ulimit -Hn {hard}; exec \"$0\""),
+            ])
+            .arg(service.get_program())
+            .current_dir(self.dir.path())
+            .env_clear()
+            .envs(self.variables.iter().map(|(key, value)| (key, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        self.watch(shell)
+    }
+
+    fn watch(&self, mut command: Command) -> Running<'_> {
+        let mut child = command.spawn().unwrap();
         let lines = lines_of(child.stdout.take().unwrap());
         let errors = lines_of(child.stderr.take().unwrap());
         Running {
@@ -182,6 +206,12 @@ impl Running<'_> {
         line.split_whitespace().next_back().unwrap().to_owned()
     }
 
+    /// The process's id.
+    #[cfg(unix)]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop as Kubernetes does.
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {
@@ -218,11 +248,18 @@ impl Drop for Running<'_> {
 
 /// The answer to a GET request: head and body.
 pub(crate) fn get(url: &str, path: &str) -> String {
+    send(url, &format!("GET {path}"), &[], "")
+}
+
+/// The answer to this request, with these further lines in its head: head and body.
+pub(crate) fn send(url: &str, method_and_path: &str, lines: &[&str], body: &str) -> String {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
+    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let length = body.len();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "{method_and_path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{lines}\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();

@@ -17,6 +17,7 @@ pub(crate) struct TestDatabase {
     database: Database,
     url: String,
     kind: Kind,
+    pooled: bool,
     /// The directory or the server's database; both are removed when they are dropped.
     _place: Box<dyn Any + Send + Sync>,
 }
@@ -60,14 +61,35 @@ impl TestDatabase {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(FILE), template).unwrap();
         let url = file_url(dir.path());
-        Self::open(Kind::Sqlite, url, dir)
+        Self::open(Kind::Sqlite, false, url, dir)
     }
 
     /// On the server that `TEST_DATABASE_URL` names.
     pub(crate) async fn postgres() -> Option<Self> {
         let server = postgres::server()?;
         let scratch = server.copy_of_template(migrate).await;
-        Some(Self::open(Kind::Postgres, scratch.url(), scratch))
+        Some(Self::open(
+            Kind::Postgres,
+            scratch.is_pooled(),
+            scratch.url(),
+            scratch,
+        ))
+    }
+
+    /// On the server that `TEST_DATABASE_URL` names, around a pooler that may stand before it: for what needs sessions of its own.
+    pub(crate) async fn direct() -> Option<Self> {
+        let server = postgres::server()?;
+        let scratch = server.copy_of_template(migrate).await;
+        let url = scratch.direct_url();
+        Some(Self::open(Kind::Postgres, false, url, scratch))
+    }
+
+    /// Of the given kind, around a pooler.
+    pub(crate) async fn direct_of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Sqlite => Self::of(kind).await,
+            Kind::Postgres => Self::direct().await,
+        }
     }
 
     /// Of the given kind, if that is to be had: PostgreSQL isn't without `TEST_DATABASE_URL`.
@@ -81,12 +103,13 @@ impl TestDatabase {
         }
     }
 
-    fn open(kind: Kind, url: String, place: impl Any + Send + Sync) -> Self {
-        let database = Database::new(&config(&url, []), "tests").unwrap();
+    fn open(kind: Kind, pooled: bool, url: String, place: impl Any + Send + Sync) -> Self {
+        let database = Database::new(&config(&url, pooled, []), "tests").unwrap();
         Self {
             database,
             url,
             kind,
+            pooled,
             _place: Box::new(place),
         }
     }
@@ -101,6 +124,11 @@ impl TestDatabase {
         self.kind
     }
 
+    /// The URL that leads to it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Where its PostgreSQL server listens.
     pub(crate) fn server(&self) -> (String, u16) {
         postgres::address(&self.url)
@@ -113,12 +141,12 @@ impl TestDatabase {
 
     /// The configuration that leads to it, for `Config::for_tests`.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
-        settings(&self.url, [])
+        settings(&self.url, self.pooled, [])
     }
 
     /// The section of the configuration that leads to it, with these keys on top (without `DATABASE_`).
     pub(crate) fn config<const N: usize>(&self, keys: [(&str, &str); N]) -> DatabaseConfig {
-        config(&self.url, keys)
+        config(&self.url, self.pooled, keys)
     }
 
     /// Another pool on the same database, with these keys on top (without `DATABASE_`).
@@ -135,9 +163,17 @@ impl Deref for TestDatabase {
     }
 }
 
-fn settings<const N: usize>(url: &str, keys: [(&str, &str); N]) -> Vec<(String, String)> {
+fn settings<const N: usize>(
+    url: &str,
+    pooled: bool,
+    keys: [(&str, &str); N],
+) -> Vec<(String, String)> {
     // tests run side by side and share the server's connections: none is kept that isn't needed
-    [("URL", url), ("POOL_MIN_SIZE", "0")]
+    let mut settings = vec![("URL", url), ("POOL_MIN_SIZE", "0")];
+    if pooled {
+        settings.extend([("POOLER", "transaction"), ("AUTO_MIGRATE", "false")]);
+    }
+    settings
         .into_iter()
         .filter(|(key, _)| keys.iter().all(|(other, _)| other != key))
         .chain(keys)
@@ -145,13 +181,13 @@ fn settings<const N: usize>(url: &str, keys: [(&str, &str); N]) -> Vec<(String, 
         .collect()
 }
 
-fn config<const N: usize>(url: &str, keys: [(&str, &str); N]) -> DatabaseConfig {
-    let config = Config::for_tests(settings(url, keys));
+fn config<const N: usize>(url: &str, pooled: bool, keys: [(&str, &str); N]) -> DatabaseConfig {
+    let config = Config::for_tests(settings(url, pooled, keys));
     config.section::<DatabaseConfig>().clone()
 }
 
 async fn migrate(url: &str) {
-    let migrator = Migrator::new(&config(url, []), "tests").unwrap();
+    let migrator = Migrator::new(&config(url, false, []), "tests").unwrap();
     migrator.up().await.unwrap();
 }
 
@@ -169,6 +205,8 @@ const _: () = {
     let _ = TestDatabase::kind;
     let _ = TestDatabase::settings;
     let _ = TestDatabase::pool::<0>;
+    let _ = TestDatabase::url;
+    let _ = TestDatabase::direct_of;
     let _ = TestDatabase::server;
     let _ = TestDatabase::url_by_way_of;
 };

@@ -12,3 +12,6 @@
 pub(crate) mod database;
 pub(crate) mod files;
 mod postgres;
+#[cfg(unix)]
+pub(crate) mod private_server;
+pub(crate) mod relay;

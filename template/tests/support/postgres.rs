@@ -1,4 +1,7 @@
 //! Databases of their own on the PostgreSQL server that `TEST_DATABASE_URL` names.
+//!
+//! That URL may lead through a PgBouncer in transaction mode, if `TEST_DATABASE_DIRECT_URL` leads to the server itself: databases are
+//! made and migrated there.
 
 use std::{
     net::SocketAddr,
@@ -23,6 +26,8 @@ use tokio::sync::OnceCell;
 /// is dropped. As long as it lives, its name says to other processes that our databases are in use.
 pub(crate) struct Server {
     url: String,
+    /// The way around the pooler, if there is one.
+    direct: Option<String>,
     /// The first part of our databases' names, and the name of the sessions.
     prefix: String,
     to_make: mpsc::Sender<Order>,
@@ -44,18 +49,22 @@ pub(crate) fn server() -> Option<&'static Server> {
             clippy::disallowed_methods,
             reason = "it configures the tests, not the service"
         )]
-        let url = std::env::var("TEST_DATABASE_URL").ok()?;
-        Some(Server::start(url))
+        let [url, direct] = ["TEST_DATABASE_URL", "TEST_DATABASE_DIRECT_URL"]
+            .map(|name| std::env::var(name).ok().filter(|url| !url.is_empty()));
+        Some(Server::start(url?, direct))
     });
     SERVER.as_ref()
 }
 
 impl Server {
-    fn start(url: String) -> Self {
+    fn start(url: String, direct: Option<String>) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let prefix = format!("app_test_{}_{}", std::process::id(), since.as_millis());
-        let options: PgConnectOptions =
-            url.parse().expect("TEST_DATABASE_URL is a postgres:// URL");
+        let options: PgConnectOptions = direct
+            .as_ref()
+            .unwrap_or(&url)
+            .parse()
+            .expect("TEST_DATABASE_URL is a postgres:// URL");
         let options = options
             .application_name(&prefix)
             .disable_statement_logging();
@@ -71,6 +80,7 @@ impl Server {
         });
         Self {
             url,
+            direct,
             prefix,
             to_make,
             to_drop,
@@ -89,7 +99,7 @@ impl Server {
             .get_or_init(async || {
                 let name = format!("{}_template", self.prefix);
                 self.run(format!("CREATE DATABASE {name}"));
-                migrate(&self.url_of(&name)).await;
+                migrate(&self.direct_url_of(&name)).await;
                 name
             })
             .await;
@@ -105,13 +115,21 @@ impl Server {
         outcome.recv().unwrap().unwrap();
     }
 
-    /// The server's URL with another database in it.
+    /// The way to another database on the server; through the pooler, if there is one.
     fn url_of(&self, name: &str) -> String {
-        let (url, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
-        let (scheme, rest) = url.split_once("://").unwrap();
-        let authority = rest.split('/').next().unwrap();
-        format!("{scheme}://{authority}/{name}?{query}")
+        with_database(&self.url, name)
     }
+
+    fn direct_url_of(&self, name: &str) -> String {
+        with_database(self.direct.as_ref().unwrap_or(&self.url), name)
+    }
+}
+
+fn with_database(url: &str, name: &str) -> String {
+    let (url, query) = url.split_once('?').unwrap_or((url, ""));
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let authority = rest.split('/').next().unwrap();
+    format!("{scheme}://{authority}/{name}?{query}")
 }
 
 /// Where the server of this URL listens.
@@ -141,6 +159,16 @@ pub(crate) struct ScratchDatabase {
 impl ScratchDatabase {
     pub(crate) fn url(&self) -> String {
         self.server.url_of(&self.name)
+    }
+
+    /// The way to it around the pooler, if there is one.
+    pub(crate) fn direct_url(&self) -> String {
+        self.server.direct_url_of(&self.name)
+    }
+
+    /// Whether the way to it leads through a pooler.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.server.direct.is_some()
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn checks() -> Vec<Check> {
         check(
             "docs/errors",
             2,
-            "the error texts in docs/troubleshooting.md are in the source",
+            "the texts that docs/troubleshooting.md and docs/operations.md explain are in the source",
             errors_are_current,
         ),
         check(
@@ -53,10 +53,8 @@ pub(super) fn checks() -> Vec<Check> {
     ]
 }
 
-/// Each heading that is an error's text has its words, between the `…`, in one string of the template's source.
+/// Each heading that is a text of the service has its words, between the `…`, in one string of the template's source.
 fn errors_are_current(cx: &Context<'_>) -> Outcome {
-    let document = "docs/troubleshooting.md";
-    let text = fs::read_to_string(cx.repo().root().join(document))?;
     let mut source = String::new();
     for file in cx.repo().files()? {
         let is_rust = Path::new(&file)
@@ -72,6 +70,14 @@ fn errors_are_current(cx: &Context<'_>) -> Outcome {
         .into_owned();
     // said by cargo-generate
     let foreign = ["could not determine the current user"];
+    for document in ["docs/troubleshooting.md", "docs/operations.md"] {
+        texts_are_current(cx, document, &source, &foreign)?;
+    }
+    Ok(())
+}
+
+fn texts_are_current(cx: &Context<'_>, document: &str, source: &str, foreign: &[&str]) -> Outcome {
+    let text = fs::read_to_string(cx.repo().root().join(document))?;
     let heading = Regex::new(r"^### `([^`]+)`$")?;
     let mut seen = 0;
     for (number, line) in text.lines().enumerate() {
@@ -88,7 +94,7 @@ fn errors_are_current(cx: &Context<'_>) -> Outcome {
             .filter(|words| !words.is_empty());
         if let Some(gone) = words.into_iter().find(|words| !source.contains(words)) {
             return Err(Failure::new(
-                "a document explains an error that the service doesn't give",
+                "a document explains a text that the service doesn't give",
                 format!("the words `{gone}` in template/"),
             )
             .at(format!("{document}:{}", number + 1)));
@@ -96,7 +102,7 @@ fn errors_are_current(cx: &Context<'_>) -> Outcome {
     }
     if seen < 10 {
         return Err(Failure::new(
-            "the headings with error texts are not found",
+            "the headings with texts of the service are not found",
             document,
         ));
     }

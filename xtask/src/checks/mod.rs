@@ -5,6 +5,7 @@ mod delivered;
 mod documents;
 mod generated;
 mod generating;
+mod metrics;
 mod openapi;
 mod options;
 mod own;
@@ -34,6 +35,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(recipe::checks());
     checks.extend(delivered::checks());
     checks.extend(openapi::checks());
+    checks.extend(metrics::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());
     checks

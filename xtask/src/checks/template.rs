@@ -6,6 +6,7 @@ use crate::check::{Check, Failure, Outcome};
 use crate::checks::check;
 use crate::context::Context;
 use crate::modules;
+use crate::postgres::Bouncer;
 
 const TEST: &str = "cargo test";
 const TEST_ON_POSTGRES: &str =
@@ -45,6 +46,12 @@ pub(super) fn checks() -> Vec<Check> {
             |cx| tests_on_postgres(cx, &cx.repo().template()),
         )
         .typing(&[TEST_ON_POSTGRES]),
+        check(
+            "template/test-pgbouncer",
+            30,
+            "the data layer's tests pass through PgBouncer in transaction mode",
+            |cx| tests_through_pgbouncer(cx, &cx.repo().template()),
+        ),
     ]
 }
 
@@ -98,6 +105,21 @@ pub(super) fn tests_on_postgres(cx: &Context<'_>, project: &Path) -> Outcome {
 
 /// Each test has a database of its own, and each of these is an object.
 const AT_LEAST_MADE: u32 = 50;
+
+/// Databases are made and migrated around it, and SQLite's tests have been run already.
+fn tests_through_pgbouncer(cx: &Context<'_>, project: &Path) -> Outcome {
+    let direct = cx.postgres()?.url().to_owned();
+    let bouncer = Bouncer::start(&direct, &cx.log, |command| {
+        Ok(cx.execute(command)?.success())
+    })?;
+    cx.step(
+        cx.cargo(project, ["test", "--no-fail-fast", "--test", "data"])
+            .args(["--", "--skip", "_Sqlite", "--skip", "_sqlite"])
+            .env("TEST_DATABASE_URL", bouncer.url())
+            .env("TEST_DATABASE_DIRECT_URL", direct),
+        "tests do not pass through PgBouncer in transaction mode",
+    )
+}
 
 fn no_liquid_in_rust(cx: &Context<'_>) -> Outcome {
     let what = "Liquid in the template's Rust files";

@@ -100,7 +100,7 @@ fn with_database(url: &str, name: &str) -> String {
 }
 
 /// The URL without its password, and the password.
-fn without_password(url: &str) -> (String, Option<String>) {
+pub(super) fn without_password(url: &str) -> (String, Option<String>) {
     let parts = || {
         let (scheme, rest) = url.split_once("://")?;
         let (login, place) = rest.split_once('@')?;
@@ -116,7 +116,7 @@ fn without_password(url: &str) -> (String, Option<String>) {
     )
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -1,5 +1,6 @@
 //! A PostgreSQL server for the checks: the one that `TEST_DATABASE_URL` names, or a private one that is thrown away.
 
+mod bouncer;
 mod database;
 mod private;
 mod programs;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+pub(crate) use self::bouncer::Bouncer;
 pub(crate) use self::database::Database;
 use self::private::Server;
 use self::programs::{find_client, find_programs};

@@ -109,7 +109,12 @@ fn serve(port: &str, program: &impl Fn(&str) -> Result<Command>) -> Result<Optio
 }
 
 /// One of PostgreSQL's programs, as that user, undisturbed by whatever PostgreSQL settings this process has.
-fn command(program: &Path, folder: &Path, user: Option<(u32, u32)>, log: &Path) -> Result<Command> {
+pub(super) fn command(
+    program: &Path,
+    folder: &Path,
+    user: Option<(u32, u32)>,
+    log: &Path,
+) -> Result<Command> {
     let output = File::options().create(true).append(true).open(log)?;
     let mut command = Command::new(program);
     for (key, _) in std::env::vars_os() {
@@ -128,8 +133,8 @@ fn command(program: &Path, folder: &Path, user: Option<(u32, u32)>, log: &Path) 
     Ok(command)
 }
 
-/// Whom root becomes, since initdb refuses root: user and group.
-fn unprivileged_user() -> Result<Option<(u32, u32)>> {
+/// Whom root becomes, since neither PostgreSQL nor PgBouncer runs as root: user and group.
+pub(super) fn unprivileged_user() -> Result<Option<(u32, u32)>> {
     if !packages::is_root() {
         return Ok(None);
     }

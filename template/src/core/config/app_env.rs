@@ -56,6 +56,12 @@ impl AppEnv {
         matches!(self, Self::Local)
     }
 
+    /// Whether clients are limited, and so must be told apart, also behind proxies.
+    #[must_use]
+    pub const fn limits_clients(self) -> bool {
+        !matches!(self, Self::Local)
+    }
+
     /// Whether a secret must be a real one: neither empty nor a placeholder.
     #[must_use]
     pub const fn demands_real_secrets(self) -> bool {
@@ -105,6 +111,7 @@ mod tests {
         assert_eq!(allowed_in(AppEnv::may_drop_schema), "local");
         assert_eq!(allowed_in(AppEnv::may_seed), "local dev uat");
         assert_eq!(allowed_in(AppEnv::may_allow_any_origin), "local");
+        assert_eq!(allowed_in(AppEnv::limits_clients), "dev uat prod");
         assert_eq!(allowed_in(AppEnv::demands_real_secrets), "dev uat prod");
         assert_eq!(allowed_in(AppEnv::demands_strong_secrets), "prod");
     }

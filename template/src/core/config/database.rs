@@ -36,12 +36,19 @@ pub struct DatabaseConfig {
     pub ssl_mode: SslMode,
     /// File with the certificate (PEM) of the authority that signed the server's. Without one the usual authorities are trusted.
     pub ssl_root_cert: Option<PathBuf>,
+    /// What stands between the service and PostgreSQL. A pooler whose servers are borrowed for a transaction, such as PgBouncer in
+    /// transaction mode, must be named here: without that, statements fail, and limits hold for others.
+    pub pooler: Pooler,
     /// Connections that the pool keeps open.
     #[validate(range(min = 0, max = 1000))]
     pub pool_min_size: u32,
     /// Connections that the pool may hold. PostgreSQL has 100 for all, less 3 reserved, shared by all replicas.
     #[validate(range(min = 1, max = 1000))]
     pub pool_max_size: u32,
+    /// Replicas of the service that share the database, the most at a time. If their pools together don't fit into what the server
+    /// allows, a start says so in the log.
+    #[validate(range(min = 1, max = 1000))]
+    pub expected_replicas: u32,
     /// Time a request waits for a free connection before it is answered with 503.
     #[validate(range(min = 1, max = 300))]
     pub pool_timeout_secs: u64,
@@ -58,7 +65,7 @@ pub struct DatabaseConfig {
     #[validate(range(min = 1, max = 3600))]
     pub command_timeout_secs: u64,
     /// Prepared statements that each connection remembers.
-    #[validate(range(min = 0, max = 10_000))]
+    #[validate(range(min = 1, max = 10_000))]
     pub statement_cache_size: usize,
     /// Whether `serve` brings the schema up to date before it listens. With several replicas that is the job of `migrate up`.
     pub auto_migrate: bool,
@@ -109,6 +116,17 @@ impl SslMode {
     }
 }
 
+/// What stands between the service and the PostgreSQL server.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooler {
+    /// Nothing, or a pooler that gives each connection a server of its own (PgBouncer in session mode).
+    None,
+    /// A pooler that gives a connection a server for one transaction at a time (PgBouncer in transaction mode). Every statement
+    /// then runs in a transaction of its own, which brings its limits along; nothing stays prepared.
+    Transaction,
+}
+
 /// What a developer gets without setting anything.
 const LOCAL_URL: &str = "sqlite://app.db?mode=rwc";
 const PARTS: [&str; 4] = ["host", "port", "user", "name"];
@@ -122,8 +140,10 @@ impl Section for DatabaseConfig {
         };
         let defaults = Defaults::new()
             .with("ssl_mode", ssl_mode.name())
+            .with("pooler", "none")
             .with("pool_min_size", 2)
             .with("pool_max_size", 10)
+            .with("expected_replicas", 1)
             .with("pool_timeout_secs", 5)
             .with("pool_recycle_secs", 3600)
             .with("pool_idle_secs", 300)
@@ -147,6 +167,13 @@ impl Section for DatabaseConfig {
                 "pool_min_size",
                 &format!("must not exceed DATABASE_POOL_MAX_SIZE, which is {max}"),
                 &[],
+            );
+        }
+        if self.pooler == Pooler::Transaction && self.auto_migrate {
+            checks.refuse(
+                "auto_migrate",
+                "is on, but DATABASE_POOLER says that the way leads through a pooler, which migrations can't go",
+                &["turn it off, and run `migrate up` with a DATABASE_URL that leads to the server itself"],
             );
         }
         let parts: Vec<&str> = PARTS

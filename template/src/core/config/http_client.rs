@@ -15,7 +15,7 @@ pub struct HttpClientConfig {
     /// Time between two pieces of an answer.
     #[validate(range(min = 1, max = 300))]
     pub read_timeout_secs: u64,
-    /// Time a whole request may take, from the first byte sent to the last received.
+    /// Time a whole request may take, with all attempts and the pauses between them, from the first byte sent to the last received.
     #[validate(range(min = 1, max = 3600))]
     pub request_timeout_secs: u64,
     /// Time to wait for a free place among `HTTP_CLIENT_MAX_CONNECTIONS`.
@@ -24,6 +24,19 @@ pub struct HttpClientConfig {
     /// Requests that may be under way at once.
     #[validate(range(min = 1, max = 10_000))]
     pub max_connections: usize,
+    /// Attempts after the first, for what is safe to be sent twice: methods that change nothing or are idempotent (GET, PUT, DELETE),
+    /// and requests with an `Idempotency-Key`.
+    #[validate(range(min = 0, max = 10))]
+    pub max_retries: u32,
+    /// Requests in a hundred that must fail within 10 to 20 seconds so that a host gets none for a while. 0: it always gets them.
+    #[validate(range(min = 0, max = 100))]
+    pub breaker_failure_percent: u32,
+    /// Requests to a host within that time below which nothing is concluded.
+    #[validate(range(min = 1, max = 100_000))]
+    pub breaker_min_calls: u32,
+    /// Time for which it gets none. After that one request tries it out.
+    #[validate(range(min = 1, max = 300))]
+    pub breaker_open_secs: u64,
     /// Idle connections that are kept open to each host.
     #[validate(range(min = 0, max = 10_000))]
     pub pool_max_idle: usize,
@@ -47,6 +60,10 @@ impl Section for HttpClientConfig {
             .with("request_timeout_secs", 15)
             .with("pool_timeout_secs", 5)
             .with("max_connections", 100)
+            .with("max_retries", 3)
+            .with("breaker_failure_percent", 50)
+            .with("breaker_min_calls", 20)
+            .with("breaker_open_secs", 10)
             .with("pool_max_idle", 20)
             .with("pool_idle_secs", 30)
             .with("http2", true)

@@ -9,35 +9,47 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use sea_orm::{
-    DbErr, ExecResult, QueryResult, RuntimeErr, Statement, TransactionOptions,
-    sqlx::{self, Connection as _, Executor as _, PgConnection},
+    ConnAcquireErr, DbErr, RuntimeErr, TransactionOptions,
+    sqlx::{self, Connection as _},
 };
-use sea_query_sqlx::SqlxValues;
 
 #[cfg(feature = "sqlite")]
 use super::sqlite::Lite;
 use super::{
     manager::Shared,
-    postgres,
-    statement::{Running, Verdict, verdict},
+    postgres::Pg,
+    statement::{Rows, Running, Verdict, millis, verdict},
 };
 
 /// A connection to one of the databases that the service can be run on.
 pub(super) enum Raw {
     /// To a PostgreSQL server.
-    Postgres(PgConnection),
+    Postgres(Pg),
     /// To a SQLite file.
     #[cfg(feature = "sqlite")]
     Sqlite(Lite),
+}
+
+impl Raw {
+    /// What OpenTelemetry calls it.
+    fn system(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "postgresql",
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "sqlite",
+        }
+    }
 }
 
 /// Runs one expression on whichever connection it is: sqlx's traits can't be used as objects.
 macro_rules! on {
     ($raw:expr, $connection:ident => $run:expr) => {
         match $raw {
-            Raw::Postgres($connection) => $run,
+            Raw::Postgres(pg) => {
+                let $connection = pg.connection();
+                $run
+            }
             #[cfg(feature = "sqlite")]
             Raw::Sqlite(lite) => {
                 let $connection = lite.connection();
@@ -46,6 +58,8 @@ macro_rules! on {
         }
     };
 }
+
+pub(super) use on;
 
 /// One connection of the pool.
 pub(super) struct Connection {
@@ -58,11 +72,11 @@ pub(super) struct Connection {
     /// A statement of the open transaction failed, so PostgreSQL will roll it back whatever is asked for.
     aborted: bool,
     /// Raw SQL ran on it, which may have left settings or an open transaction that we know nothing of.
-    unknown_session: bool,
+    pub(super) unknown_session: bool,
     /// What [`Shared::generation`] was when this connection was last known to be good.
     pub(super) generation: u64,
     idle_since: Instant,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Connection {
@@ -89,9 +103,18 @@ impl Connection {
         self.raw.is_some() && !self.in_flight && !self.unknown_session
     }
 
+    /// What OpenTelemetry calls its database.
+    pub(super) fn system(&self) -> &'static str {
+        self.raw.as_ref().map_or("", Raw::system)
+    }
+
     /// How many transactions are open, one inside the other.
     pub(super) fn depth(&self) -> usize {
         self.depth
+    }
+
+    fn is_pooled(&self) -> bool {
+        matches!(&self.raw, Some(Raw::Postgres(pg)) if pg.is_pooled())
     }
 
     /// From here on it is closed instead of being reused.
@@ -115,7 +138,7 @@ impl Connection {
     /// Closes the connection as the protocol asks for: for one that is idle.
     pub(super) async fn close(mut self) {
         let closed = match self.raw.take() {
-            Some(Raw::Postgres(connection)) => connection.close().await,
+            Some(Raw::Postgres(pg)) => pg.close().await,
             #[cfg(feature = "sqlite")]
             Some(Raw::Sqlite(lite)) => lite.close().await,
             None => Ok(()),
@@ -150,7 +173,7 @@ impl Connection {
     }
 
     /// The statement has ended, well or with an error: what does that leave behind?
-    pub(super) fn finish<T>(
+    pub(super) fn finish<T: Rows>(
         &mut self,
         outcome: Result<T, sqlx::Error>,
         running: &Running,
@@ -160,7 +183,7 @@ impl Connection {
         if let Some(Raw::Sqlite(lite)) = &self.raw {
             lite.stop().disarm();
         }
-        running.log_if_slow(self.shared.slow_statement);
+        running.ended(&outcome, &self.shared);
         match outcome {
             Ok(value) => {
                 self.in_flight = false;
@@ -181,68 +204,29 @@ impl Connection {
         }
     }
 
-    /// Runs a statement that returns no rows.
-    pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let (running, values) = Running::new(statement);
-        let outcome = on!(self.start()?, connection => {
-            sqlx::query_with(running.sql(), values).execute(connection).await.map(ExecResult::from)
-        });
-        self.finish(outcome, &running, DbErr::Exec)
+    /// Before a statement. Behind a pooler one outside a transaction gets its own, which brings our settings along; whether it did
+    /// is for [`leave`](Self::leave) to know.
+    pub(super) async fn enter(&mut self) -> Result<bool, DbErr> {
+        if !self.is_pooled() || self.depth > 0 {
+            return Ok(false);
+        }
+        Box::pin(self.begin(TransactionOptions::default())).await?;
+        Ok(true)
     }
 
-    /// Runs a statement and returns its first row.
-    pub(super) async fn one(&mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let (running, values) = Running::new(statement);
-        let outcome = match self.start()? {
-            Raw::Postgres(connection) => sqlx::query_with(running.sql(), values)
-                .fetch_optional(connection)
-                .await
-                .map(|row| row.map(QueryResult::from)),
-            #[cfg(feature = "sqlite")]
-            Raw::Sqlite(lite) => lite.first_row(running.sql(), values).await,
-        };
-        self.finish(outcome, &running, DbErr::Query)
-    }
-
-    /// Runs a statement and returns all its rows.
-    pub(super) async fn all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let (running, values) = Running::new(statement);
-        let outcome = on!(self.start()?, connection => {
-            sqlx::query_with(running.sql(), values)
-                .fetch(connection)
-                .map_ok(QueryResult::from)
-                .try_collect()
-                .await
-        });
-        self.finish(outcome, &running, DbErr::Query)
-    }
-
-    /// Starts a statement whose rows are then read one by one; [`finish`](Self::finish) is due when the last has been read.
-    pub(super) fn rows(
+    /// After a statement: ends the transaction that it got.
+    pub(super) async fn leave<T>(
         &mut self,
-        running: &Running,
-        values: SqlxValues,
-    ) -> Result<BoxStream<'_, Result<QueryResult, sqlx::Error>>, DbErr> {
-        let sql = running.sql();
-        Ok(on!(self.start()?, connection => {
-            sqlx::query_with(sql, values).fetch(connection).map_ok(QueryResult::from).boxed()
-        }))
-    }
-
-    /// Runs SQL text as it is, also several statements at once, and returns what the last one did.
-    pub(super) async fn simple(&mut self, sql: impl Into<String>) -> Result<ExecResult, DbErr> {
-        let running = Running::text(sql);
-        let outcome = on!(self.start()?, connection => {
-            connection.execute(running.sql()).await.map(ExecResult::from)
-        });
-        self.finish(outcome, &running, DbErr::Exec)
-    }
-
-    /// Runs SQL text of which we don't know what it does to the session.
-    pub(super) async fn unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
-        // in a transaction, too: a SET, and all that BEGIN and COMMIT in it do, outlast the transaction
-        self.unknown_session = true;
-        self.simple(sql).await
+        entered: bool,
+        outcome: Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        if entered && outcome.is_ok() {
+            Box::pin(self.commit()).await?;
+        } else if entered && !self.in_flight {
+            // why the statement failed says more
+            let _ = Box::pin(self.rollback()).await;
+        }
+        outcome
     }
 
     /// Asks the server whether it is still there.
@@ -258,14 +242,33 @@ impl Connection {
     /// If the future is dropped midway, the connection stays in flight, so it never looks idle with a transaction open.
     pub(super) async fn begin(&mut self, options: TransactionOptions) -> Result<(), DbErr> {
         let sql = match (&self.raw, self.depth) {
-            (Some(Raw::Postgres(_)), 0) => postgres::begin(options),
+            (Some(Raw::Postgres(pg)), 0) => pg.begin(options),
             #[cfg(feature = "sqlite")]
             (Some(Raw::Sqlite(lite)), 0) => lite.begin(options).to_owned(),
             (_, depth) => format!("SAVEPOINT s{}", depth + 1),
         };
-        self.simple(sql).await?;
+        if self.is_pooled() && self.depth == 0 {
+            self.begin_at_pooler(sql).await?;
+        } else {
+            self.simple(sql).await?;
+        }
         self.depth += 1;
         Ok(())
+    }
+
+    /// Only here a pooler looks for a server, and if none is free or there, it lets us wait for minutes.
+    async fn begin_at_pooler(&mut self, sql: String) -> Result<(), DbErr> {
+        let limit = self.shared.acquire_timeout;
+        match tokio::time::timeout(limit, self.simple(sql)).await {
+            Ok(begun) => begun.map(drop),
+            Err(_) => {
+                tracing::warn!(
+                    waited_ms = millis(limit),
+                    "the pooler had no server in time"
+                );
+                Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+            }
+        }
     }
 
     /// Commits the innermost transaction.

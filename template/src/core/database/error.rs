@@ -7,7 +7,7 @@ use sea_orm::{
     sqlx::{
         self,
         error::{DatabaseError, ErrorKind},
-        postgres::PgDatabaseError,
+        postgres::{PgDatabaseError, PgSeverity},
     },
 };
 
@@ -127,19 +127,13 @@ impl DataError {
         match error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
             DbErr::Exec(RuntimeErr::SqlxError(error))
-            | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-                match &**error {
-                    sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
-                    #[cfg(feature = "sqlite")]
-                    sqlx::Error::Database(error) if super::sqlite::is_busy(&**error) => true,
-                    // 57P0x: the server is shutting down, has crashed or is starting; 53300: it has no connection left
-                    sqlx::Error::Database(error) => matches!(
-                        error.code().as_deref(),
-                        Some("57P01" | "57P02" | "57P03" | "53300")
-                    ),
-                    _ => false,
-                }
-            }
+            | DbErr::Query(RuntimeErr::SqlxError(error)) => match &**error {
+                sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
+                #[cfg(feature = "sqlite")]
+                sqlx::Error::Database(error) if super::sqlite::is_busy(&**error) => true,
+                sqlx::Error::Database(error) => hangs_up(&**error),
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -149,6 +143,19 @@ impl DataError {
             Self::Database(error) => driver_error(error),
             _ => None,
         }
+    }
+}
+
+/// 57P0x: the server is shutting down, has crashed or is starting; 53300: it has no connection left; 08xxx with severity FATAL: a
+/// pooler has lost its server, or found none.
+fn hangs_up(error: &dyn DatabaseError) -> bool {
+    match error.code().as_deref() {
+        Some("57P01" | "57P02" | "57P03" | "53300") => true,
+        Some(code) if code.starts_with("08") => {
+            let postgres = error.try_downcast_ref::<PgDatabaseError>();
+            postgres.is_some_and(|error| error.severity() == PgSeverity::Fatal)
+        }
+        _ => false,
     }
 }
 

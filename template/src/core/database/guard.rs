@@ -2,7 +2,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::managed::Object;
@@ -26,11 +26,17 @@ const SQLITE_CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection outside the pool. When it is dropped, it goes back if nothing is unfinished on it; a transaction left open is
 /// rolled back first; and one that was cut off in the middle of a statement is closed.
-pub(super) struct Guard(Option<Object<Manager>>);
+pub(super) struct Guard {
+    object: Option<Object<Manager>>,
+    since: Instant,
+}
 
 impl Guard {
     pub(super) fn new(object: Object<Manager>) -> Self {
-        Self(Some(object))
+        Self {
+            object: Some(object),
+            since: Instant::now(),
+        }
     }
 }
 
@@ -39,22 +45,27 @@ impl Deref for Guard {
 
     #[expect(clippy::expect_used, reason = "it is taken out by `drop` only")]
     fn deref(&self) -> &Connection {
-        self.0.as_ref().expect("a guard holds its connection")
+        self.object.as_ref().expect("a guard holds its connection")
     }
 }
 
 impl DerefMut for Guard {
     #[expect(clippy::expect_used, reason = "it is taken out by `drop` only")]
     fn deref_mut(&mut self) -> &mut Connection {
-        self.0.as_mut().expect("a guard holds its connection")
+        self.object.as_mut().expect("a guard holds its connection")
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(mut object) = self.0.take() else {
+        let Some(mut object) = self.object.take() else {
             return;
         };
+        object
+            .shared
+            .instruments
+            .use_time
+            .record(self.since.elapsed());
         if object.is_reusable() {
             object.now_idle();
             return; // dropping the object puts it back

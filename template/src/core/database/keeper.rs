@@ -44,6 +44,7 @@ impl Keeper {
                     if pool.is_closed() {
                         return;
                     }
+                    pool.manager().forget_openings();
                     reap(&pool, *policy).await;
                     warm(&pool, *policy).await;
                 }

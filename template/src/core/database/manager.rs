@@ -5,17 +5,20 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
-use sea_orm::sqlx::{self, postgres::PgConnectOptions};
+use sea_orm::sqlx;
 
 #[cfg(feature = "sqlite")]
 use super::sqlite::{Lite, Role};
 use super::{
     connection::{Connection, Raw},
-    postgres,
+    metrics::Instruments,
+    opening::Openings,
+    postgres::{Pg, Server},
+    settings::Settings,
 };
 
 tokio::task_local! {
@@ -29,15 +32,22 @@ pub(super) struct Shared {
     /// checkout whether it is still there, so that a restart of the server costs one failed request and not one per connection.
     generation: AtomicU64,
     pub(super) command_timeout: Option<Duration>,
-    pub(super) slow_statement: Option<Duration>,
+    pub(super) slow_statement: Duration,
+    pub(super) acquire_timeout: Duration,
+    /// Whether statements stay prepared. Behind a pooler they don't: another client may have the server next.
+    pub(super) keep_prepared: bool,
+    pub(super) instruments: Instruments,
 }
 
 impl Shared {
-    pub(super) fn new(command_timeout: Option<Duration>, slow_statement: Option<Duration>) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             generation: AtomicU64::new(0),
-            command_timeout,
-            slow_statement,
+            command_timeout: Some(settings.command_timeout),
+            slow_statement: settings.slow_statement,
+            acquire_timeout: settings.acquire_timeout,
+            keep_prepared: !settings.pooled,
+            instruments: Instruments::new(),
         }
     }
 
@@ -48,9 +58,10 @@ impl Shared {
 }
 
 /// Where connections lead to.
+#[derive(Clone)]
 pub(super) enum Target {
     /// A PostgreSQL server.
-    Postgres(Box<PgConnectOptions>),
+    Postgres(Box<Server>),
     /// A SQLite file.
     #[cfg(feature = "sqlite")]
     Sqlite(Box<sqlx::sqlite::SqliteConnectOptions>, Role),
@@ -64,6 +75,14 @@ pub(super) struct Manager {
     pub(super) max_age: Duration,
     /// A connection idle for longer than this is asked whether it is still there.
     pub(super) ping_after: Duration,
+    pub(super) openings: Openings,
+}
+
+impl Manager {
+    /// Gives up connections that were begun and that nobody waits for any more.
+    pub(super) fn forget_openings(&self) {
+        self.openings.forget_older_than(self.shared.acquire_timeout);
+    }
 }
 
 impl managed::Manager for Manager {
@@ -73,17 +92,10 @@ impl managed::Manager for Manager {
     async fn create(&self) -> Result<Connection, sqlx::Error> {
         // read first: if another breaks meanwhile, this one is doubted, too
         let generation = self.shared.generation.load(Relaxed);
-        // boxed, as are pings: they are rare, and every statement's future would have to have room for them
-        let raw = match &self.target {
-            Target::Postgres(options) => {
-                let connecting = postgres::connect(options, self.shared.command_timeout);
-                Raw::Postgres(Box::pin(connecting).await?)
-            }
-            #[cfg(feature = "sqlite")]
-            Target::Sqlite(options, role) => {
-                Raw::Sqlite(Box::pin(Lite::connect(options, *role)).await?)
-            }
-        };
+        let opening = self.openings.open(self.shared.acquire_timeout, || {
+            open(self.target.clone(), Arc::clone(&self.shared))
+        });
+        let raw = opening.await?;
         Ok(Connection::new(raw, Arc::clone(&self.shared), generation))
     }
 
@@ -109,4 +121,17 @@ impl managed::Manager for Manager {
         }
         Ok(())
     }
+}
+
+async fn open(target: Target, shared: Arc<Shared>) -> Result<Raw, sqlx::Error> {
+    let begun = Instant::now();
+    let raw = match target {
+        Target::Postgres(server) => {
+            Raw::Postgres(Pg::connect(&server, shared.command_timeout).await?)
+        }
+        #[cfg(feature = "sqlite")]
+        Target::Sqlite(options, role) => Raw::Sqlite(Lite::connect(&options, role).await?),
+    };
+    shared.instruments.create_time.record(begun.elapsed());
+    Ok(raw)
 }

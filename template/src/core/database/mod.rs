@@ -7,16 +7,17 @@
 //! | to find out | read |
 //! |---|---|
 //! | what the service uses: [`Database`](crate::core::database::Database) | `pool.rs` |
-//! | how a statement runs, and when a connection is unfit for reuse | `connection.rs`, `statement.rs` |
+//! | how a statement runs, and when a connection is unfit for reuse | `queries.rs`, `connection.rs`, `statement.rs` |
 //! | what becomes of a connection that is given back | `guard.rs` |
 //! | transactions and savepoints | `transaction.rs` |
 //! | work that is part of a transaction only sometimes | `session.rs` |
 //! | rows one by one | `stream.rs` |
 //! | the conversion to SeaORM's traits | `executor.rs` |
-//! | how connections are opened, and kept warm | `postgres.rs`, `sqlite/`, `manager.rs`, `keeper.rs` |
+//! | how connections are opened, and kept warm | `manager.rs`, `opening.rs`, `postgres.rs`, `sqlite/`, `keeper.rs` |
 //! | what of the configuration reaches the pool | `settings.rs` |
 //! | what a repository fails with: [`DataError`](crate::core::database::DataError) | `error.rs` |
-//! | waiting for the server when the service starts | `wait.rs` |
+//! | what is counted and measured | `metrics.rs`, `status.rs` |
+//! | waiting for the server when the service starts, and whether all pools fit | `wait.rs`, `limits.rs` |
 //! | the schema's history | `migrator/` |
 //! | pages of lists | `keyset.rs` |
 //! | lists of any length | `reader.rs` |
@@ -28,11 +29,15 @@ mod executor;
 mod guard;
 mod keeper;
 pub mod keyset;
+mod limits;
 mod manager;
+mod metrics;
 pub mod migrator;
+mod opening;
 mod pool;
 mod postgres;
 pub mod reader;
+mod queries;
 pub mod seed;
 mod session;
 mod settings;

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::{
@@ -22,8 +22,9 @@ use super::{
     guard::Guard,
     keeper::{Keeper, Policy},
     manager::{Manager, Shared, Target},
+    opening::Openings,
     settings::Settings,
-    status::PoolStatus,
+    status::{Exhausted, PoolStatus},
     transaction::Transaction,
 };
 use crate::core::config::DatabaseConfig;
@@ -58,6 +59,7 @@ struct Inner {
     readers: Option<Pool>,
     settings: Settings,
     keeper: OnceLock<Keeper>,
+    exhausted: Exhausted,
 }
 
 impl fmt::Debug for Database {
@@ -84,18 +86,16 @@ impl Database {
     }
 
     fn open(settings: Settings) -> Result<Self, DbErr> {
-        let shared = Arc::new(Shared::new(
-            Some(settings.command_timeout),
-            Some(settings.slow_statement),
-        ));
+        let shared = Arc::new(Shared::new(&settings));
         let pool = |target, max_size| build(&settings, &shared, target, max_size);
         let inner = match &settings.url {
-            super::settings::Url::Postgres(options) => Inner {
+            super::settings::Url::Postgres(server) => Inner {
                 backend: DbBackend::Postgres,
-                main: pool(Target::Postgres(options.clone()), settings.max_size)?,
+                main: pool(Target::Postgres(server.clone()), settings.max_size)?,
                 #[cfg(feature = "sqlite")]
                 readers: None,
                 keeper: OnceLock::new(),
+                exhausted: Exhausted::default(),
                 settings,
             },
             #[cfg(feature = "sqlite")]
@@ -107,6 +107,7 @@ impl Database {
                     settings.max_size,
                 )?),
                 keeper: OnceLock::new(),
+                exhausted: Exhausted::default(),
                 settings,
             },
         };
@@ -151,6 +152,7 @@ impl Database {
         for pool in self.pools() {
             idle.extend(pool.retain(|_, _| false).removed);
             pool.close();
+            pool.manager().openings.forget_older_than(Duration::ZERO);
         }
         let all_closed = async {
             join_all(idle.into_iter().map(Connection::close)).await;
@@ -247,8 +249,12 @@ impl Database {
 
     async fn acquire_from(&self, pool: &Pool) -> Result<Guard, DbErr> {
         let limit = self.inner.settings.acquire_timeout;
+        let begun = Instant::now();
         // one limit for waiting, opening and pinging together: deadpool's own would add up
         let acquired = tokio::time::timeout(limit, pool.get()).await;
+        let timed_out = matches!(acquired, Err(_) | Ok(Err(PoolError::Timeout(_))));
+        let instruments = &pool.manager().shared.instruments;
+        instruments.waited(begun.elapsed(), timed_out);
         match acquired {
             Ok(Ok(object)) => {
                 self.keep_warm();
@@ -256,14 +262,7 @@ impl Database {
             }
             Err(_) | Ok(Err(PoolError::Timeout(_))) => {
                 let status = PoolStatus::from(pool.status());
-                tracing::warn!(
-                    size = status.size,
-                    max_size = status.max_size,
-                    in_use = status.in_use(),
-                    waiting = status.waiting,
-                    waited_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-                    "no database connection became free in time"
-                );
+                self.inner.exhausted.warn(status, limit);
                 Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
             }
             Ok(Err(PoolError::Closed)) => {
@@ -286,6 +285,10 @@ impl Database {
             let kept = kept.chain(self.inner.readers.iter().map(|pool| (pool.weak(), policy)));
             Keeper::start(kept.collect())
         });
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.inner.settings
     }
 
     fn pools(&self) -> impl Iterator<Item = &Pool> {
@@ -343,6 +346,7 @@ fn build(
         shared: Arc::clone(shared),
         max_age: settings.max_age,
         ping_after: settings.ping_after,
+        openings: Openings::default(),
     };
     Pool::builder(manager)
         .max_size(max_size)

@@ -13,13 +13,13 @@ use sea_orm::{
 };
 use secrecy::ExposeSecret;
 
-use super::keeper::Policy;
-use crate::core::config::{DatabaseAddress, DatabaseConfig, PostgresAddress, SslMode};
+use super::{keeper::Policy, postgres::Server};
+use crate::core::config::{DatabaseAddress, DatabaseConfig, Pooler, PostgresAddress, SslMode};
 
 /// Where the database is. Passwords are in here, so it isn't `Debug`.
 pub(super) enum Url {
     /// A PostgreSQL server.
-    Postgres(Box<PgConnectOptions>),
+    Postgres(Box<Server>),
     /// A SQLite file.
     #[cfg(feature = "sqlite")]
     Sqlite(Box<SqliteConnectOptions>),
@@ -30,6 +30,8 @@ pub(super) struct Settings {
     pub(super) url: Url,
     pub(super) min_size: usize,
     pub(super) max_size: usize,
+    pub(super) expected_replicas: usize,
+    pub(super) pooled: bool,
     pub(super) acquire_timeout: Duration,
     pub(super) max_age: Duration,
     pub(super) idle_limit: Duration,
@@ -44,6 +46,8 @@ impl Settings {
             url: Url::of_pool(config, service)?,
             min_size: config.pool_min_size as usize,
             max_size: config.pool_max_size as usize,
+            expected_replicas: config.expected_replicas as usize,
+            pooled: config.pooler == Pooler::Transaction,
             acquire_timeout: Duration::from_secs(config.pool_timeout_secs),
             max_age: Duration::from_secs(config.pool_recycle_secs),
             idle_limit: Duration::from_secs(config.pool_idle_secs),
@@ -68,8 +72,9 @@ impl Url {
     fn of_pool(config: &DatabaseConfig, service: &str) -> Result<Self, DbErr> {
         let capacity = config.statement_cache_size;
         Ok(match Self::parse(config, service)? {
-            Self::Postgres(options) => {
-                Self::Postgres(Box::new(options.statement_cache_capacity(capacity)))
+            Self::Postgres(mut server) => {
+                server.options = server.options.statement_cache_capacity(capacity);
+                Self::Postgres(server)
             }
             #[cfg(feature = "sqlite")]
             Self::Sqlite(options) => {
@@ -81,8 +86,9 @@ impl Url {
     /// What the section says, and what holds for every connection.
     pub(super) fn parse(config: &DatabaseConfig, service: &str) -> Result<Self, DbErr> {
         match config.address().map_err(|reason| refused(&reason))? {
-            DatabaseAddress::Postgres(server) => {
-                Ok(Self::Postgres(Box::new(postgres(&server, service))))
+            DatabaseAddress::Postgres(address) => {
+                let pooled = config.pooler == Pooler::Transaction;
+                Ok(Self::Postgres(Box::new(postgres(address, service, pooled))))
             }
             #[cfg(feature = "sqlite")]
             DatabaseAddress::Sqlite(url) => {
@@ -107,15 +113,15 @@ impl Url {
 
 /// sqlx begins with what libpq's variables say (`PGUSER`, `PGPASSWORD`, `PGSSLROOTCERT`, …), so nothing is left out here. What can't
 /// be overruled, `PGOPTIONS` and a client's certificate, the configuration warns of.
-fn postgres(server: &PostgresAddress, service: &str) -> PgConnectOptions {
-    let password = server.password.as_ref().map(ExposeSecret::expose_secret);
+fn postgres(address: PostgresAddress, service: &str, pooled: bool) -> Server {
+    let password = address.password.as_ref().map(ExposeSecret::expose_secret);
     let mut options = PgConnectOptions::new_without_pgpass()
-        .host(&server.host)
-        .port(server.port)
-        .username(&server.user)
+        .host(&address.host)
+        .port(address.port)
+        .username(&address.user)
         .password(password.unwrap_or_default()) // none and an empty one are the same to sqlx
-        .database(&server.name)
-        .ssl_mode(match server.ssl_mode {
+        .database(&address.name)
+        .ssl_mode(match address.ssl_mode {
             SslMode::Disable => PgSslMode::Disable,
             SslMode::Prefer => PgSslMode::Prefer,
             SslMode::Require => PgSslMode::Require,
@@ -123,20 +129,26 @@ fn postgres(server: &PostgresAddress, service: &str) -> PgConnectOptions {
             SslMode::VerifyFull => PgSslMode::VerifyFull,
         })
         .application_name(&application_name(service))
+        .extra_float_digits(None) // a PgBouncer refuses it, and since PostgreSQL 12 the default is exact
         .disable_statement_logging(); // values would be in it; ours logs slow ones without
-    options = match &server.ssl_root_cert {
+    options = match &address.ssl_root_cert {
         Some(file) => options.ssl_root_cert(file),
         None => options.ssl_root_cert_from_pem(Vec::new()), // adds none to the usual authorities
     };
-    if let Some((certificate, key)) = &server.ssl_identity {
+    if let Some((certificate, key)) = &address.ssl_identity {
         options = options.ssl_client_cert(certificate).ssl_client_key(key);
     }
+    let mut settings = address.options;
     // Even an empty list would be sent, and a PgBouncer in front of the server refuses it.
-    if !server.options.is_empty() {
-        let settings = server.options.iter();
-        options = options.options(settings.map(|(name, value)| (name, value)));
+    if !settings.is_empty() && !pooled {
+        let all = std::mem::take(&mut settings);
+        options = options.options(all.iter().map(|(name, value)| (name, value)));
     }
-    options
+    Server {
+        options,
+        settings,
+        pooled,
+    }
 }
 
 /// `<service>@<host>`, so that a session in `pg_stat_activity` leads to its pod. PostgreSQL cuts it at 63 bytes.

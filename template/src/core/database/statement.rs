@@ -1,25 +1,64 @@
 //! A statement under way, and what its end says about the connection.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Once},
     time::{Duration, Instant},
 };
 
 use sea_orm::{
-    Statement, Values,
+    ExecResult, QueryResult, Statement, Values,
     sqlx::{
         self, AssertSqlSafe,
+        error::DatabaseError,
         postgres::{PgDatabaseError, PgSeverity},
     },
 };
 use sea_query_sqlx::SqlxValues;
+use tracing::Span;
 
-/// A statement under way: what the slow-statement log needs at its end.
+use super::{manager::Shared, metrics::Operation};
+
+/// A statement under way: what is to be told of it at its end.
 pub(super) struct Running {
     sql: Arc<String>,
+    operation: Operation,
     started: Instant,
     /// How long the first row took, if rows are read one by one: what comes after depends on who reads them.
     first_row: Option<Duration>,
+    /// Rows that were read one by one.
+    rows: u64,
+    span: Span,
+}
+
+/// How many rows a statement returned or changed.
+pub(super) trait Rows {
+    /// `None` if it doesn't know.
+    fn rows(&self) -> Option<u64>;
+}
+
+impl Rows for ExecResult {
+    fn rows(&self) -> Option<u64> {
+        Some(self.rows_affected())
+    }
+}
+
+impl Rows for Option<QueryResult> {
+    fn rows(&self) -> Option<u64> {
+        Some(self.iter().len() as u64)
+    }
+}
+
+impl Rows for Vec<QueryResult> {
+    fn rows(&self) -> Option<u64> {
+        Some(self.len() as u64)
+    }
+}
+
+/// Of a stream, which counted them.
+impl Rows for () {
+    fn rows(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// What an error says about the connection it came from.
@@ -33,22 +72,41 @@ pub(super) enum Verdict {
 }
 
 impl Running {
-    pub(super) fn new(statement: Statement) -> (Self, SqlxValues) {
+    pub(super) fn new(statement: Statement, system: &'static str) -> (Self, SqlxValues) {
         let values = statement.values.unwrap_or(Values(Vec::new()));
-        (Self::text(statement.sql), SqlxValues(values))
+        (Self::text(statement.sql, system), SqlxValues(values))
     }
 
-    pub(super) fn text(sql: impl Into<String>) -> Self {
+    /// `system` is what OpenTelemetry calls the database.
+    pub(super) fn text(sql: impl Into<String>, system: &'static str) -> Self {
+        let sql = sql.into();
+        let operation = Operation::of(&sql);
+        // for traces; nobody enters it, so log lines don't carry the text
+        let span = tracing::debug_span!(
+            target: "app::sql",
+            "statement",
+            otel.name = operation.name(),
+            otel.kind = "client",
+            otel.status_code = tracing::field::Empty,
+            db.system.name = system,
+            db.operation.name = operation.name(),
+            db.query.text = sql.as_str(),
+            error.type = tracing::field::Empty,
+        );
         Self {
-            sql: Arc::new(sql.into()),
+            sql: Arc::new(sql),
+            operation,
             started: Instant::now(),
             first_row: None,
+            rows: 0,
+            span,
         }
     }
 
     /// A row has come.
     pub(super) fn row(&mut self) {
         self.first_row.get_or_insert_with(|| self.started.elapsed());
+        self.rows += 1;
     }
 
     /// The text for sqlx. Shared, not copied; what is in it is SeaORM's or the owner's, and values are always bound.
@@ -56,16 +114,28 @@ impl Running {
         AssertSqlSafe(Arc::clone(&self.sql))
     }
 
-    /// The text is logged, the values never are.
-    pub(super) fn log_if_slow(&self, limit: Option<Duration>) {
-        let elapsed = self.first_row.unwrap_or_else(|| self.started.elapsed());
-        if limit.is_some_and(|limit| elapsed >= limit) {
-            let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    /// Measures it, logs it if it was slow (the text, never the values), and says in its span whether it failed.
+    pub(super) fn ended<T: Rows>(&self, outcome: &Result<T, sqlx::Error>, shared: &Shared) {
+        let elapsed = self.started.elapsed();
+        shared.instruments.ran(self.operation, elapsed);
+        let own = self.first_row.unwrap_or(elapsed);
+        if own >= shared.slow_statement {
+            let rows = outcome.as_ref().ok();
+            let rows = rows.map(|rows| rows.rows().unwrap_or(self.rows));
             tracing::warn!(
                 db.statement = self.sql.as_str(),
-                elapsed_ms,
+                elapsed_ms = millis(own),
+                rows,
                 "slow statement"
             );
+        }
+        if let Err(error) = outcome
+            && !self.span.is_disabled()
+        {
+            let code = error.as_database_error().and_then(DatabaseError::code);
+            self.span.record("otel.status_code", "ERROR");
+            self.span
+                .record("error.type", code.as_deref().unwrap_or("connection"));
         }
     }
 }
@@ -79,8 +149,13 @@ pub(super) fn verdict(error: &sqlx::Error, depth: usize) -> Verdict {
         sqlx::Error::Database(error) => {
             if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
                 return match (error.severity(), error.code()) {
-                    // "cached plan must not change result type", "prepared statement does not exist": only a new connection helps
-                    (_, "0A000" | "26000") => Verdict::Broken,
+                    // "cached plan must not change result type": only a new connection helps
+                    (_, "0A000") => Verdict::Broken,
+                    // "prepared statement does not exist", "prepared statement already exists": likewise
+                    (_, "26000" | "42P05") => {
+                        suspect_a_pooler(error.message());
+                        Verdict::Broken
+                    }
                     (PgSeverity::Error, _) if depth > 0 => Verdict::TransactionAborted,
                     (PgSeverity::Error, _) => Verdict::Unharmed,
                     _ => Verdict::Broken,
@@ -94,4 +169,20 @@ pub(super) fn verdict(error: &sqlx::Error, depth: usize) -> Verdict {
         }
         _ => Verdict::Broken,
     }
+}
+
+/// A server of our own has what we prepared on it, unless raw SQL threw it away.
+fn suspect_a_pooler(reason: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            reason,
+            "the server is not the one that a statement was prepared on: if a pooler in transaction mode stands between, set \
+             DATABASE_POOLER=transaction"
+        );
+    });
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,16 @@
 //! What the pool is doing at this moment.
 
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
 use deadpool::Status;
+
+use super::statement::millis;
+
+/// An outage fails every request: a line a second says enough.
+const SAID_EVERY: Duration = Duration::from_secs(1);
 
 /// How full the pool is. The numbers are read one after the other, so under load they can disagree by one or two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,5 +51,40 @@ impl From<Status> for PoolStatus {
             idle: status.available,
             waiting: status.waiting,
         }
+    }
+}
+
+/// Tells the log that somebody got no connection in time, and how full the pool is.
+#[derive(Default)]
+pub(super) struct Exhausted(Mutex<Said>);
+
+#[derive(Default)]
+struct Said {
+    last: Option<Instant>,
+    /// How often it was not said since.
+    unsaid: u64,
+}
+
+impl Exhausted {
+    pub(super) fn warn(&self, status: PoolStatus, waited: Duration) {
+        let Ok(mut said) = self.0.lock() else {
+            return;
+        };
+        if said.last.is_some_and(|last| last.elapsed() < SAID_EVERY) {
+            said.unsaid += 1;
+            return;
+        }
+        let others = std::mem::take(&mut said.unsaid);
+        said.last = Some(Instant::now());
+        drop(said);
+        tracing::warn!(
+            size = status.size,
+            max_size = status.max_size,
+            in_use = status.in_use(),
+            waiting = status.waiting,
+            waited_ms = millis(waited),
+            others,
+            "no database connection became free in time"
+        );
     }
 }

@@ -19,7 +19,8 @@ where
     G: DerefMut<Target = Guard> + Send + 'static,
 {
     Box::pin(async_stream::try_stream! {
-        let (mut running, values) = Running::new(statement);
+        let entered = guard.enter().await?;
+        let (mut running, values) = Running::new(statement, guard.system());
         let end = {
             let mut rows = guard.rows(&running, values)?;
             loop {
@@ -33,6 +34,7 @@ where
                 }
             }
         };
-        guard.finish(end, &running, DbErr::Query)?;
+        let end = guard.finish(end, &running, DbErr::Query);
+        guard.leave(entered, end).await?;
     })
 }

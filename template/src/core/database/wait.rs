@@ -8,7 +8,7 @@ use std::{
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 use tokio::time::timeout;
 
-use super::{error::driver_error, pool::Database};
+use super::{error::driver_error, pool::Database, statement::millis};
 
 /// The pause after the first attempt; each further one is twice as long, up to the second number.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -65,9 +65,13 @@ impl Database {
             attempt += 1;
         }
         if attempt > 1 {
-            let waited_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(attempt, waited_ms, "the database answers");
+            tracing::info!(
+                attempt,
+                waited_ms = millis(start.elapsed()),
+                "the database answers"
+            );
         }
+        self.check_that_pools_fit().await;
         Ok(())
     }
 }

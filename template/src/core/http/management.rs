@@ -9,9 +9,11 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::server::Lifecycle;
 use super::{AppError, Problem, Result, Routes, register_routes, routes};
 use crate::core::health::{Health, HealthReport};
 use crate::core::state::AppState;
+use crate::core::telemetry::build;
 
 register_routes! { management at "/" tagged "management": Routes::new().add(routes!(livez, readyz, health, version)) }
 
@@ -28,9 +30,13 @@ async fn livez() -> Json<ProbeOut> {
 
 /// Should the service get requests?
 ///
-/// Not while a check fails that it can't work without, such as the database's. `/health` says more.
+/// Not while a check fails that it can't work without, such as the database's (`/health` says more), and not any more when it is about
+/// to stop.
 #[utoipa::path(get, path = "/readyz", responses((status = OK, body = ProbeOut)))]
 async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
+    if app.component::<Lifecycle>().is_ending() {
+        return Err(AppError::unavailable("Not ready: draining.", RETRY_AFTER));
+    }
     let report = report(&app).await;
     let unready: Vec<_> = report.unready().collect();
     if unready.is_empty() {
@@ -58,12 +64,13 @@ async fn health(app: AppState) -> (StatusCode, Json<HealthOut>) {
     (status, Json(out))
 }
 
-/// Which version is this?
+/// Which version is this, and built from which revision?
 #[utoipa::path(get, path = "/version", responses((status = OK, body = VersionOut)))]
 async fn version() -> Json<VersionOut> {
     Json(VersionOut {
         name: env!("CARGO_PKG_NAME").to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: build::VERSION.to_owned(),
+        revision: build::REVISION.to_owned(),
     })
 }
 
@@ -136,6 +143,9 @@ struct VersionOut {
     /// Its version.
     #[schema(example = "0.1.0")]
     version: String,
+    /// The revision of its sources, or `unknown`: what `APP_REVISION` was when it was compiled.
+    #[schema(example = "4c8b207")]
+    revision: String,
 }
 
 impl HealthOut {

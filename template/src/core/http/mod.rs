@@ -10,6 +10,7 @@ mod extract;
 mod idempotency;
 mod index;
 mod management;
+mod metrics;
 mod middleware;
 mod problems;
 mod respond;

@@ -1,6 +1,7 @@
 //! Why a request to another service failed.
 
 use std::error::Error;
+use std::time::Duration;
 
 use reqwest::{StatusCode, Url};
 
@@ -10,17 +11,27 @@ pub enum HttpClientError {
     /// 503: as many requests are under way as `HTTP_CLIENT_MAX_CONNECTIONS` allows, and none ended in time.
     #[error("no place was free among the outbound connections")]
     Busy,
+    /// 503, with that `Retry-After`: requests to this host failed so often that none is sent for now.
+    #[error("{host}: requests fail too often, none is sent for {:.1} s", retry_after.as_secs_f64())]
+    Open {
+        /// Host and port.
+        host: String,
+        /// When one is let through again.
+        retry_after: Duration,
+    },
     /// 503: nobody is there: no connection, or one that broke.
     #[error("{0}")]
     Unavailable(String),
-    /// 504: connecting, reading on, or the whole took longer than it may.
+    /// 504: connecting, reading on, or the whole took longer than it may, or the request that is being answered has no time left.
     #[error("{0}")]
     Timeout(String),
-    /// 502: the other service answered with an error.
+    /// 502: the other service answered with an error. If that is 429 or 503: 503, with the same `Retry-After`.
     #[error("{url} answered {status}")]
     Status {
         /// What it answered.
         status: StatusCode,
+        /// When it wants to be asked again.
+        retry_after: Option<Duration>,
         /// Where, without query and credentials.
         url: String,
     },
@@ -43,6 +54,23 @@ pub enum HttpClientError {
     Settings(String),
 }
 
+impl HttpClientError {
+    /// What went wrong in a word, for metrics and spans.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Open { .. } => "breaker_open",
+            Self::Unavailable(_) => "connection",
+            Self::Timeout(_) => "timeout",
+            Self::Status { .. } => "status",
+            Self::Answer(_) => "answer",
+            Self::TooLarge { .. } => "too_large",
+            Self::Request(_) => "request",
+            Self::Settings(_) => "settings",
+        }
+    }
+}
+
 impl From<reqwest::Error> for HttpClientError {
     fn from(error: reqwest::Error) -> Self {
         let at = error.url().map(shown);
@@ -56,7 +84,7 @@ impl From<reqwest::Error> for HttpClientError {
             Self::Timeout(text)
         } else if error.is_builder() {
             Self::Request(text)
-        } else if error.is_decode() || error.is_redirect() {
+        } else if error.is_redirect() {
             Self::Answer(text)
         } else {
             Self::Unavailable(text)

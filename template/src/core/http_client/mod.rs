@@ -1,7 +1,10 @@
 //! The pooled client for requests to other services, shared by all of them: `app.http_client`.
 //!
 //! Each phase has its limit: waiting for one of `HTTP_CLIENT_MAX_CONNECTIONS` places, connecting, reading on, and the whole; so has
-//! the size of an answer. The id of the request that is being answered goes along.
+//! the size of an answer. Nothing goes on past the deadline of the request that is being answered, whose id goes along.
+//!
+//! What is safe to be sent twice is tried again when the other service is briefly away (`retry.rs`). A host whose requests fail too
+//! often gets none for a while: they fail at once (`breaker.rs`). Both are counted by host (`metrics.rs`).
 //!
 //! ```
 //! use app::core::http::Result;
@@ -15,8 +18,14 @@
 //! }
 //! ```
 
+mod answer;
+mod attempt;
+mod breaker;
 mod error;
+mod metrics;
 mod request;
+mod retry;
+mod upstream;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,11 +33,16 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Client, IntoUrl, Method, redirect};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
+pub use self::answer::Answer;
+use self::attempt::Attempt;
+use self::breaker::BreakerSettings;
 pub use self::error::HttpClientError;
-pub use self::request::{Answer, OutboundRequest};
+pub use self::request::OutboundRequest;
+use self::upstream::Upstreams;
 use crate::core::config::HttpClientConfig;
+use crate::core::deadline::Deadline;
 
 /// A pool of connections to other services. Cheap to clone: clones share the pool and its limits.
 #[derive(Clone)]
@@ -36,8 +50,10 @@ pub struct HttpClient {
     client: Client,
     places: Arc<Semaphore>,
     wait: Duration,
-    /// How long a request may take as a whole.
+    /// How long a request may take as a whole, with all attempts.
     limit: Duration,
+    max_retries: u32,
+    upstreams: Arc<Upstreams>,
 }
 
 impl HttpClient {
@@ -68,7 +84,6 @@ impl HttpClient {
             ))
             .connect_timeout(Duration::from_secs(config.connect_timeout_secs))
             .read_timeout(Duration::from_secs(config.read_timeout_secs))
-            .timeout(limit)
             .pool_idle_timeout(Duration::from_secs(config.pool_idle_secs))
             .pool_max_idle_per_host(config.pool_max_idle)
             .redirect(redirects);
@@ -96,6 +111,12 @@ impl HttpClient {
             places: Arc::new(Semaphore::new(config.max_connections)),
             wait: Duration::from_secs(config.pool_timeout_secs),
             limit,
+            max_retries: config.max_retries,
+            upstreams: Arc::new(Upstreams::new(BreakerSettings {
+                failure_percent: config.breaker_failure_percent,
+                min_calls: config.breaker_min_calls,
+                open: Duration::from_secs(config.breaker_open_secs),
+            })),
         })
     }
 
@@ -114,10 +135,42 @@ impl HttpClient {
         OutboundRequest::new(self.clone(), self.client.request(method, url))
     }
 
+    /// Asks once whether anybody answers at `url`, with whatever but a fault of the server's: for the health check of an upstream. A
+    /// host whose breaker is open is not asked.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub async fn ping(&self, url: impl IntoUrl) -> Result<(), HttpClientError> {
+        let answer = self.get(url).max_retries(0).send().await?;
+        if answer.status().is_server_error() {
+            answer.success()?;
+        }
+        Ok(())
+    }
+
     /// A place among the connections; free again when it is dropped.
-    async fn place(&self) -> Result<OwnedSemaphorePermit, HttpClientError> {
-        match timeout(self.wait, self.places.clone().acquire_owned()).await {
+    async fn place(
+        &self,
+        deadline: Option<Deadline>,
+        attempt: &mut Attempt,
+    ) -> Result<OwnedSemaphorePermit, HttpClientError> {
+        let place = self.wait_for_place(deadline).await;
+        // It is our own doing, and says nothing about the upstream.
+        place.inspect_err(|error| attempt.failed(error, false))
+    }
+
+    async fn wait_for_place(
+        &self,
+        deadline: Option<Deadline>,
+    ) -> Result<OwnedSemaphorePermit, HttpClientError> {
+        let patience = Instant::now() + self.wait;
+        let until = deadline.map_or(patience, |deadline| deadline.at().min(patience));
+        match timeout_at(until, self.places.clone().acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
+            Err(_) if until < patience => Err(HttpClientError::Timeout(
+                "no time was left to wait for a place among the outbound connections".to_owned(),
+            )),
             // The semaphore is never closed.
             Ok(Err(_)) | Err(_) => Err(HttpClientError::Busy),
         }

@@ -1,16 +1,20 @@
-//! One request to another service, and its answer.
+//! One request to another service, with as many attempts as it may have.
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{HeaderMap, HeaderName};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Request, RequestBuilder};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
+use tracing::{Instrument, debug};
 
 use super::HttpClient;
-use super::error::{HttpClientError, shown};
+use super::answer::Answer;
+use super::attempt::Attempt;
+use super::error::HttpClientError;
+use super::retry;
+use super::upstream::Upstream;
+use crate::core::deadline::Deadline;
 use crate::core::request_id::RequestId;
 
 /// How large an answer's body may be unless a request says otherwise, in bytes: 8 MiB, so that 100 answers at once
@@ -22,19 +26,23 @@ const BODY_LIMIT_BYTES: usize = 8 * 1024 * 1024;
 pub struct OutboundRequest {
     client: HttpClient,
     request: RequestBuilder,
+    limit: Duration,
+    max_retries: u32,
     body_limit: usize,
 }
 
 impl OutboundRequest {
     pub(super) fn new(client: HttpClient, request: RequestBuilder) -> Self {
         Self {
-            client,
             request,
+            limit: client.limit,
+            max_retries: client.max_retries,
+            client,
             body_limit: BODY_LIMIT_BYTES,
         }
     }
 
-    /// Adds a header.
+    /// Adds a header. With `Idempotency-Key` a POST or PATCH is tried again like a GET.
     pub fn header(self, name: HeaderName, value: impl AsRef<[u8]>) -> Self {
         self.map(|request| request.header(name, value.as_ref()))
     }
@@ -49,10 +57,16 @@ impl OutboundRequest {
         self.map(|request| request.json(body))
     }
 
-    /// Lets the whole take at most this long, if that is less than the client's limit.
-    pub fn timeout(self, limit: Duration) -> Self {
-        let limit = limit.min(self.client.limit);
-        self.map(|request| request.timeout(limit))
+    /// Lets the whole, with all attempts, take at most this long, if that is less than the client's limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = limit.min(self.client.limit);
+        self
+    }
+
+    /// Makes at most so many attempts after the first, instead of `HTTP_CLIENT_MAX_RETRIES`.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
     }
 
     /// Reads an answer whose body has at most this many bytes, instead of 8 MiB.
@@ -70,100 +84,118 @@ impl OutboundRequest {
 
     /// Sends it and waits for status and headers. Any status is an answer, see [`Answer::success`].
     ///
+    /// What is safe to be sent twice is sent again, up to `HTTP_CLIENT_MAX_RETRIES` times, if no connection came about, if it ended
+    /// before the answer began, or if the answer is 429, 502, 503 or 504: after a random pause that may double each time, and not
+    /// before the time that `Retry-After` names. If the pause would end after the time of the whole, what was answered last is the
+    /// answer.
+    ///
     /// # Errors
     ///
     /// If there is no answer, see [`HttpClientError`].
     pub async fn send(self) -> Result<Answer, HttpClientError> {
-        let place = self.client.place().await?;
-        let mut request = self.request;
-        if let Some(id) = RequestId::current() {
-            request = request.header("x-request-id", id.as_str());
-        }
-        let response = request.send().await?;
-        Ok(Answer {
-            response,
-            body_limit: self.body_limit,
-            _place: place,
-        })
-    }
-}
-
-/// The answer to an [`OutboundRequest`]. It keeps its place among the connections until it is read or dropped.
-#[derive(Debug)]
-pub struct Answer {
-    response: Response,
-    body_limit: usize,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Answer {
-    /// Its status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.response.status()
-    }
-
-    /// Its headers.
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        self.response.headers()
-    }
-
-    /// The answer itself, if its status is a success.
-    ///
-    /// # Errors
-    ///
-    /// [`HttpClientError::Status`] otherwise.
-    pub fn success(self) -> Result<Self, HttpClientError> {
-        let status = self.status();
-        if status.is_success() {
-            return Ok(self);
-        }
-        Err(HttpClientError::Status {
-            status,
-            url: shown(self.response.url()),
-        })
-    }
-
-    /// Reads the body as JSON.
-    ///
-    /// # Errors
-    ///
-    /// [`HttpClientError::Answer`] if it is no JSON of this form; others as for [`Answer::bytes`].
-    pub async fn json<T: DeserializeOwned>(self) -> Result<T, HttpClientError> {
-        let url = shown(self.response.url());
-        let body = self.bytes().await?;
-        serde_json::from_slice(&body)
-            .map_err(|error| HttpClientError::Answer(format!("{url}: {error}")))
-    }
-
-    /// Reads the body.
-    ///
-    /// # Errors
-    ///
-    /// [`HttpClientError::TooLarge`] if it has more bytes than [`OutboundRequest::body_limit`] says; others if it does not arrive.
-    pub async fn bytes(mut self) -> Result<Bytes, HttpClientError> {
-        let limit = self.body_limit;
-        let url = self.response.url().clone();
-        let too_large = HttpClientError::TooLarge {
-            limit,
-            url: shown(&url),
-        };
-        // What is announced need not be true, but whoever announces too much needn't be read.
-        let announced = self.response.content_length().unwrap_or(0);
-        if usize::try_from(announced).map_or(true, |announced| announced > limit) {
-            return Err(too_large);
-        }
-        let mut body = BytesMut::new();
+        let request = self.request.build()?;
+        let upstream = self.client.upstreams.of(request.url());
+        let inbound = Deadline::current();
+        let mut attempt = Attempt::begin(&upstream, &request, 0)?;
+        // The time of the whole counts from here on: the wait for a place has a limit of its own.
+        let mut place = self.client.place(inbound, &mut attempt).await?;
+        let own = Deadline::after(self.limit);
+        let over = inbound.map_or(own, |inbound| inbound.min(own));
+        let mut resends = 0;
+        let mut request = request;
         loop {
-            let chunk = self.response.chunk().await;
-            let Some(chunk) = chunk.map_err(|error| error.with_url(url.clone()))? else {
-                return Ok(body.freeze());
+            let spare = (resends < self.max_retries && retry::is_repeatable(&request))
+                .then(|| request.try_clone())
+                .flatten();
+            let span = attempt.span();
+            let tried = try_once(&self.client, request, over, own, attempt);
+            let tried = tried.instrument(span).await;
+            let again = match &tried {
+                Ok(tried) if retry::is_passing(tried.response.status()) => {
+                    Some(retry::retry_after(tried.response.headers()))
+                }
+                Err(tried) if tried.is_broken => Some(None),
+                _ => None,
             };
-            if chunk.len() > limit - body.len() {
-                return Err(too_large);
-            }
-            body.extend_from_slice(&chunk);
+            let next = again.and_then(|retry_after| {
+                let pause = retry::pause(resends + 1, retry_after);
+                let spare = spare.filter(|_| pause < over.left() && upstream.withdraw())?;
+                Some((spare, pause))
+            });
+            let Some((spare, pause)) = next else {
+                let Tried { response, attempt } = tried.map_err(|failed| failed.error)?;
+                return Ok(Answer::new(response, self.body_limit, place, attempt));
+            };
+            resends += 1;
+            say(&upstream, resends, pause, &tried);
+            // Nothing is kept while it waits.
+            drop((tried, place));
+            sleep(pause).await;
+            attempt = Attempt::begin(&upstream, &spare, resends)?;
+            place = self.client.place(Some(over), &mut attempt).await?;
+            request = spare;
         }
     }
+}
+
+/// An answer, and what is still measured of it.
+struct Tried {
+    response: reqwest::Response,
+    attempt: Attempt,
+}
+
+struct Failed {
+    error: HttpClientError,
+    /// Whether the request broke down on its way.
+    is_broken: bool,
+}
+
+async fn try_once(
+    client: &HttpClient,
+    mut request: Request,
+    over: Deadline,
+    own: Deadline,
+    mut attempt: Attempt,
+) -> Result<Tried, Failed> {
+    attempt.sent();
+    add_context(request.headers_mut());
+    // Covers reading the answer, too.
+    *request.timeout_mut() = Some(over.left());
+    match client.client.execute(request).await {
+        Ok(response) => {
+            attempt.answered(response.status());
+            Ok(Tried { response, attempt })
+        }
+        Err(error) => {
+            let is_broken = retry::is_broken(&error);
+            let error = HttpClientError::from(error);
+            let had_no_time = over < own && over.left().is_zero();
+            attempt.failed(&error, !had_no_time);
+            Err(Failed { error, is_broken })
+        }
+    }
+}
+
+/// What every request takes along of the one that is being answered. It runs within the span of the attempt.
+fn add_context(headers: &mut HeaderMap) {
+    // Request ids are made of characters that a header may have.
+    if let Some(id) = RequestId::current()
+        && let Ok(id) = HeaderValue::from_str(id.as_str())
+    {
+        headers.insert("x-request-id", id);
+    }
+}
+
+fn say(upstream: &Upstream, resends: u32, pause: Duration, tried: &Result<Tried, Failed>) {
+    let reason = match tried {
+        Ok(tried) => tried.response.status().to_string(),
+        Err(failed) => failed.error.to_string(),
+    };
+    debug!(
+        upstream = &*upstream.name,
+        reason,
+        "attempt {} follows in {} ms",
+        resends + 1,
+        pause.as_millis()
+    );
 }

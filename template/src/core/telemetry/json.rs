@@ -1,18 +1,14 @@
 //! One JSON object a line: `{"ts":…,"level":…,"msg":…,` and then the event's fields and those of the spans around it, all on one
 //! level, as log stores index them best. The stock format can't rename its fields, and nests those of spans.
 
-use std::{error::Error, fmt, io::Write};
+use std::io::Write;
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::Value;
-use tracing::{
-    Event, Level, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{Layer, fmt::MakeWriter, layer::Context, registry::LookupSpan};
 
-use super::causes::error_line;
+use super::{context::TraceContext, fields::Fields};
 
 /// Writes every event as a line.
 pub(super) struct JsonLines<W> {
@@ -25,105 +21,16 @@ impl<W> JsonLines<W> {
     }
 }
 
-/// Names and values, in the order in which they came. A few, so searching them is cheap.
-#[derive(Default)]
-struct Fields(Vec<(&'static str, Value)>);
-
-/// What every line begins with. A field of such a name would make the line ambiguous.
-const OWN: [(&str, &str); 4] = [
-    ("ts", "field.ts"),
-    ("level", "field.level"),
-    ("msg", "field.msg"),
-    ("target", "field.target"),
-];
-
-impl Fields {
-    fn set(&mut self, field: &Field, value: Value) {
-        let own = OWN.iter().find(|(name, _)| *name == field.name());
-        let name = own.map_or(field.name(), |(_, instead)| *instead);
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, before)) => *before = value,
-            None => self.0.push((name, value)),
-        }
-    }
-
-    fn take(&mut self, name: &str) -> Option<Value> {
-        let position = self.0.iter().position(|(known, _)| *known == name)?;
-        Some(self.0.remove(position).1)
-    }
-}
-
-impl Visit for Fields {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field, value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field, value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field, value.into());
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field, value.into());
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.set(field, error_line(value).into());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field, format!("{value:?}").into());
-    }
-}
-
 impl<S, W> Layer<S> for JsonLines<W>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + 'static,
 {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if let Some(span) = context.span(id) {
-            let mut fields = Fields::default();
-            attributes.record(&mut fields);
-            span.extensions_mut().insert(fields);
-        }
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        if let Some(span) = context.span(id)
-            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
-        {
-            values.record(fields);
-        }
-    }
-
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        let message = fields.take("message").unwrap_or_default();
-        // The innermost span first: what is nearer to the event is more to the point.
-        for span in context
-            .event_span(event)
-            .into_iter()
-            .flat_map(|span| span.scope())
-        {
-            let extensions = span.extensions();
-            for (name, value) in extensions
-                .get::<Fields>()
-                .into_iter()
-                .flat_map(|of_span| &of_span.0)
-            {
-                if !fields.0.iter().any(|(known, _)| known == name) {
-                    fields.0.push((name, value.clone()));
-                }
-            }
+        let (message, mut fields) = Fields::of(event, &context);
+        // The trace's id is a field of the span, where there is one; the innermost span's is nobody's field.
+        if let Some(context) = TraceContext::current() {
+            fields.push(("span_id", context.span_id().into()));
         }
         let line = line(
             *event.metadata().level(),
@@ -139,7 +46,7 @@ where
     }
 }
 
-fn line(level: Level, message: Value, target: &str, fields: &Fields) -> String {
+fn line(level: Level, message: Value, target: &str, fields: &[(&str, Value)]) -> String {
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let level = level.as_str().to_ascii_lowercase();
     let head = [
@@ -150,7 +57,7 @@ fn line(level: Level, message: Value, target: &str, fields: &Fields) -> String {
     let mut line = String::with_capacity(256);
     for (name, value) in head
         .iter()
-        .chain(&fields.0)
+        .chain(fields)
         .chain(&[("target", target.into())])
     {
         line.push(if line.is_empty() { '{' } else { ',' });
@@ -166,6 +73,7 @@ fn line(level: Level, message: Value, target: &str, fields: &Fields) -> String {
 #[cfg(test)]
 mod tests {
     use std::{
+        error::Error,
         io,
         sync::{Arc, Mutex},
     };
@@ -174,6 +82,7 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
+    use crate::core::telemetry::fields::KeepFields;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -193,7 +102,10 @@ mod tests {
         let written = Written::default();
         let writer = written.clone();
         let lines = JsonLines::new(move || writer.clone());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), work);
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(KeepFields.and_then(lines)),
+            work,
+        );
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let without_time = |line: &str| {
             let (time, rest) = line

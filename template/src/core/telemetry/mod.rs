@@ -1,24 +1,39 @@
-//! The log: its format, its filter, and panics; and how an error is told with its causes.
+//! What the service says about itself: the log, with panics, metrics, and traces; and how an error is told with its causes.
 //!
 //! Nothing here knows what is logged. Secrets stay out of it because their type doesn't show them.
 
+pub mod build;
 mod causes;
+pub mod context;
+mod fields;
 mod filter;
 mod json;
+pub mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
 pub mod panics;
 
 use std::io::{self, IsTerminal};
 
+use tracing::Metadata;
 use tracing_subscriber::{
     Layer, Registry,
+    filter::{FilterExt, filter_fn},
     fmt::{self, time::ChronoLocal},
     layer::SubscriberExt,
     util::{SubscriberInitExt, TryInitError},
 };
 
 pub use self::causes::{error_line, error_texts};
+pub use self::context::inject;
+use self::fields::KeepFields;
 use self::json::JsonLines;
+use self::metrics::{CountLines, MetricsError};
+#[cfg(feature = "otlp")]
+pub use self::otlp::OtlpError;
 use crate::core::config::{Config, LogConfig, LogFormat};
+
+type BoxLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Where log lines go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,34 +44,76 @@ pub enum Output {
     Stderr,
 }
 
-/// Starts the log as the `LOG_` section says, and from now on logs [`panics`].
+/// Why the service can't say anything about itself.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// A log was started already.
+    #[error("the log can't be started")]
+    Log(#[from] TryInitError),
+    /// Metrics can't be collected.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// Traces or logs can't be sent.
+    #[cfg(feature = "otlp")]
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
+}
+
+/// Starts to collect [`metrics`], the log as the `LOG_` section says, and traces as the `OTEL_` section does; from now on [`panics`] are
+/// logged. Whoever calls this calls [`flush`] at the end.
 ///
-/// Warnings that came up while the configuration was read are its first lines.
+/// Warnings that came up while the configuration was read are the log's first lines.
 ///
 /// # Errors
 ///
-/// If a log was started already.
-pub fn init(config: &Config, output: Output) -> Result<(), TryInitError> {
+/// See [`TelemetryError`].
+pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
+    metrics::install()?;
     let section = config.section::<LogConfig>();
     let filter = filter::filter(config.rust_log(), &section.level);
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match (section.format, output) {
-        (LogFormat::Json, Output::Stdout) => Box::new(JsonLines::new(io::stdout)),
-        (LogFormat::Json, Output::Stderr) => Box::new(JsonLines::new(io::stderr)),
-        (LogFormat::Pretty, Output::Stdout) => {
-            Box::new(pretty(io::stdout().is_terminal()).with_writer(io::stdout))
-        }
-        (LogFormat::Pretty, Output::Stderr) => {
-            Box::new(pretty(io::stderr().is_terminal()).with_writer(io::stderr))
-        }
-    };
-    tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
-        .try_init()?;
+    let mut lines: Vec<BoxLayer> = vec![
+        Box::new(KeepFields),
+        Box::new(CountLines::new()),
+        match (section.format, output) {
+            (LogFormat::Json, Output::Stdout) => Box::new(JsonLines::new(io::stdout)),
+            (LogFormat::Json, Output::Stderr) => Box::new(JsonLines::new(io::stderr)),
+            (LogFormat::Pretty, Output::Stdout) => {
+                Box::new(pretty(io::stdout().is_terminal()).with_writer(io::stdout))
+            }
+            (LogFormat::Pretty, Output::Stderr) => {
+                Box::new(pretty(io::stderr().is_terminal()).with_writer(io::stderr))
+            }
+        },
+    ];
+    let mut listeners: Vec<BoxLayer> = Vec::new();
+    #[cfg(feature = "otlp")]
+    {
+        let otlp = otlp::start(config)?;
+        lines.extend(otlp.logs);
+        listeners.extend(otlp.traces);
+    }
+    let filter = filter.and(filter_fn(|what| !is_for_traces_only(what)));
+    listeners.push(Box::new(lines.with_filter(filter)));
+    tracing_subscriber::registry().with(listeners).try_init()?;
     panics::log();
     for warning in config.warnings() {
         tracing::warn!("{}", warning.one_line());
     }
     Ok(())
+}
+
+/// Sends what still waits to be sent, and returns within two seconds. Call it last: what is traced or logged later stays here.
+pub fn flush() {
+    #[cfg(feature = "otlp")]
+    otlp::flush();
+}
+
+/// The target of a span that gives log lines their fields, and is no step of its own in a trace.
+pub const LOG_ONLY: &str = "app::log";
+
+/// A span of which `OpenTelemetry` is told something is made for it: its fields would bury those of the line.
+fn is_for_traces_only(what: &Metadata<'_>) -> bool {
+    what.is_span() && what.fields().field("otel.kind").is_some()
 }
 
 /// For people: the time of day, and colours where they can be seen and nobody has asked for none (<https://no-color.org>).

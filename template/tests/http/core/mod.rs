@@ -7,12 +7,20 @@
 
 mod bodies;
 mod coalescing;
+mod breaker;
+mod compression;
 mod cors;
+mod deadline;
 mod errors;
 mod http_client;
 mod management;
+mod metrics;
 mod openapi;
+mod outbound;
+mod outbound_tls;
+mod overload;
 mod parameters;
+mod rate_limit;
 mod reference;
 mod registration;
 mod requests;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use app::core::config::AppEnv;
-use app::core::http::{Problem, Surface};
+use app::core::http::{Api, Exposure, Problem, Surface};
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -122,10 +122,23 @@ async fn the_parameters_of_a_path_are_documented() {
 #[tokio::test]
 async fn every_operation_has_the_problems_it_can_end_with() {
     let document = document().await;
+    let api = Api::registered().unwrap();
+    let management = api
+        .table()
+        .iter()
+        .filter(|row| row.exposure == Exposure::Management);
+    let management: BTreeSet<_> = management.map(|row| row.path.as_str()).collect();
+    assert!(management.contains("/livez"));
     for (path, method, operation) in operations(&document) {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let parameters: Vec<_> = parameters.collect();
         let mut expected = vec!["500", "503", "504"];
+        let is_limited = !management.contains(path);
+        if is_limited {
+            expected.extend(["400", "429"]);
+        } else {
+            assert!(operation["responses"].get("429").is_none(), "{path}");
+        }
         if operation.get("requestBody").is_some() {
             expected.extend(["400", "413", "415", "422"]);
         }
@@ -184,6 +197,10 @@ async fn answers_document_the_headers_they_carry() {
     assert_eq!(headers("/toys", "post", "201"), ["ETag", "Location"]);
     assert_eq!(headers("/toys/{id}", "get", "200"), ["ETag"]);
     assert_eq!(headers("/toys/{id}", "get", "503"), ["Retry-After"]);
+    assert_eq!(
+        headers("/toys/{id}", "get", "429"),
+        ["RateLimit", "RateLimit-Policy", "Retry-After"]
+    );
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use app::core::config::AppEnv;
 use app::core::http::Surface;
+#[cfg(feature = "swagger-ui")]
+use axum::http::StatusCode;
 
 use crate::support::{Logs, TestApp};
 
@@ -132,10 +134,64 @@ async fn a_request_whose_client_leaves_has_its_line_too() {
 }
 
 #[tokio::test]
-async fn nothing_guesses_types_of_content() {
-    let app = TestApp::without_database_in(AppEnv::Prod, Surface::Public, []);
-    for path in ["/toys", "/nowhere"] {
+async fn browsers_are_told_what_not_to_do_with_an_answer() {
+    let settings = [("DOCS_ENABLED", "true")];
+    let app = TestApp::without_database_in(AppEnv::Prod, Surface::Public, settings);
+    let nothing = "default-src 'none'; frame-ancestors 'none'";
+    for (path, cache) in [
+        ("/", ""),
+        ("/toys", ""),
+        ("/openapi.json", ""),
+        ("/nowhere", "no-store"),
+        ("/toys/17", "no-store"),
+    ] {
         let response = app.get(path).await;
-        assert_eq!(response.header("x-content-type-options"), "nosniff");
+        assert_eq!(
+            response.header("x-content-type-options"),
+            "nosniff",
+            "{path}"
+        );
+        assert_eq!(
+            response.header("content-security-policy"),
+            nothing,
+            "{path}"
+        );
+        assert_eq!(response.header("cache-control"), cache, "{path}");
+        // for the whole host, so it is for whoever ends the TLS
+        assert_eq!(response.header("strict-transport-security"), "", "{path}");
+    }
+    let app = TestApp::without_database_in(AppEnv::Prod, Surface::Management, []);
+    for path in ["/livez", "/health"] {
+        let response = app.get(path).await;
+        assert_eq!(response.header("cache-control"), "no-store", "{path}");
+    }
+}
+
+/// A browser shows what the policy leaves of the page in the template's checks.
+#[cfg(feature = "swagger-ui")]
+#[tokio::test]
+async fn the_page_about_the_api_runs_its_own_files_only() {
+    let app = TestApp::without_database();
+    for path in [
+        "/docs/",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-ui.css",
+    ] {
+        let response = app.get(path).await.expect_status(StatusCode::OK);
+        let policy = response.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; "),
+            "{policy}"
+        );
+        assert!(policy.ends_with("; frame-ancestors 'none'"), "{policy}");
+        assert_eq!(response.header("referrer-policy"), "no-referrer", "{path}");
+    }
+    let page = app.get("/docs/").await;
+    let text = String::from_utf8(page.body.to_vec()).unwrap();
+    for script in text.split("<script").skip(1) {
+        assert!(
+            script.starts_with(" src=\"./"),
+            "a script in the page would not run: {script}"
+        );
     }
 }

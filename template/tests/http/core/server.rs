@@ -24,6 +24,7 @@ fn state(env: AppEnv, port: &str, management_port: Option<&str>) -> AppState {
             "SERVER_MANAGEMENT_PORT",
             management_port.unwrap_or_default(),
         ),
+        ("SERVER_SHUTDOWN_DRAIN_SECS", "0"),
     ];
     AppState::builder(nowhere(env, settings)).build().unwrap()
 }
@@ -169,11 +170,9 @@ async fn requests_that_take_longer_than_the_stop_may_are_cut_off() {
         let _ = stopped.recv().await;
     }));
     let mut endless = TcpStream::connect(address).await.unwrap();
-    // a head that never comes to its end has no request that could time out
-    endless
-        .write_all(b"GET /toys HTTP/1.1\r\nhost:")
-        .await
-        .unwrap();
+    // its body never comes
+    let head = "POST /toys HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n";
+    endless.write_all(head.as_bytes()).await.unwrap();
     assert!(
         ask(address, &get("/toys"))
             .await
@@ -193,6 +192,21 @@ async fn requests_that_take_longer_than_the_stop_may_are_cut_off() {
     let mut answer = String::new();
     let _ = endless.read_to_string(&mut answer).await;
     assert_eq!(answer, "");
+}
+
+#[tokio::test]
+async fn a_handler_learns_who_asks() {
+    let server = Server::bind(state(AppEnv::Local, "0", None)).await.unwrap();
+    let address = server.address();
+    let running = tokio::spawn(server.run_until(std::future::pending));
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let own = client.local_addr().unwrap();
+    let request = get("/toys/client");
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with(&own.to_string()), "{own}: {answer}");
+    running.abort();
 }
 
 #[tokio::test]

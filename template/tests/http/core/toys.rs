@@ -1,6 +1,8 @@
 //! Toys: routes that do on purpose what real ones do by accident. That they are served proves that a file registers itself.
 
+use std::convert::Infallible;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use app::core::database::DataError;
@@ -11,7 +13,11 @@ use app::core::http::{
 use app::core::request_id::RequestId;
 use app::core::state::AppState;
 use axum::Json;
-use axum::extract::Query;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Query};
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
+use futures::stream;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,7 +28,8 @@ use validator::Validate;
 register_routes! { public at "/toys": Routes::new()
 .add(routes!(list_toys, create_toy))
 .add(routes!(get_toy, replace_toy, delete_toy))
-.add(routes!(create_toys, create_toy_elsewhere, toy_headers, toy_request_id))
+.add(routes!(create_toys, create_toy_elsewhere, toy_headers, toy_request_id, toy_client))
+.add(routes!(get_large_toy, stream_toys))
 .add(routes!(break_toy, wait_for_toy, ask_database, sleep_in_database))
 .add(routes!(foreign_toy, missing_toy, stale_toy, unavailable_toy)) }
 
@@ -158,6 +165,22 @@ async fn get_toy(path: ValidPath<ToyPath>) -> Tagged<ToyOut> {
     Tagged::from(Toy(path.id, "duck".to_owned()))
 }
 
+/// Get a toy with a long name
+#[utoipa::path(get, path = "/large", responses((status = OK, body = ToyOut)))]
+async fn get_large_toy() -> Tagged<ToyOut> {
+    Tagged::from(Toy(Uuid::nil(), "duck".repeat(1000)))
+}
+
+/// Get toys one after the other
+#[utoipa::path(get, path = "/stream", responses((status = OK, body = String)))]
+async fn stream_toys() -> ([(HeaderName, &'static str); 1], Body) {
+    let toys = stream::iter(std::iter::repeat_n(
+        Ok::<_, Infallible>("{\"name\":\"duck\"}\n"),
+        1000,
+    ));
+    ([(CONTENT_TYPE, "text/plain")], Body::from_stream(toys))
+}
+
 /// Replace a toy
 #[utoipa::path(put, path = "/{id}", params(ToyPath, IfMatch), responses((status = OK, body = Value)))]
 async fn replace_toy(_: ValidPath<ToyPath>, if_match: IfMatch) -> Json<Value> {
@@ -180,6 +203,12 @@ async fn toy_headers(headers: ValidHeaders<ToyHeaders>) -> Json<u8> {
 #[utoipa::path(get, path = "/request-id", responses((status = OK, body = String)))]
 async fn toy_request_id() -> String {
     RequestId::current().map_or(String::new(), |id| id.to_string())
+}
+
+/// Say who asks
+#[utoipa::path(get, path = "/client", responses((status = OK, body = String)))]
+async fn toy_client(ConnectInfo(client): ConnectInfo<SocketAddr>) -> String {
+    client.to_string()
 }
 
 /// Panic

@@ -111,6 +111,104 @@ async fn a_service_that_is_away_is_503() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_busy_for_a_moment_is_asked_again() {
+    let upstream = MockServer::start().await;
+    let busy = ResponseTemplate::new(503).insert_header("retry-after", "0");
+    Mock::given(method("GET"))
+        .respond_with(busy)
+        .up_to_n_times(2)
+        .mount(&upstream)
+        .await;
+    let asks = ResponseTemplate::new(200).set_body_json(json!({ "price": 3.2 }));
+    Mock::given(method("GET"))
+        .respond_with(asks)
+        .mount(&upstream)
+        .await;
+    let (app, cup) = shop(&upstream.uri()).await;
+    let response = quote(&app, &cup).await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(upstream.received_requests().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_service_that_is_busy_for_longer_says_for_how_long() {
+    let upstream = MockServer::start().await;
+    let busy = ResponseTemplate::new(503).insert_header("retry-after", "40");
+    Mock::given(method("GET"))
+        .respond_with(busy)
+        .expect(1)
+        .mount(&upstream)
+        .await;
+    let (app, cup) = shop(&upstream.uri()).await;
+    let response = quote(&app, &cup).await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.header("retry-after"), "40");
+    response.problem();
+}
+
+#[tokio::test]
+async fn a_service_that_fails_too_often_is_not_asked_for_a_while() {
+    let upstream = MockServer::start().await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(500))
+        .expect(5)
+        .mount(&upstream)
+        .await;
+    let uri = upstream.uri();
+    let settings = [
+        ("UPSTREAM_BASE_URL", uri.as_str()),
+        ("HTTP_CLIENT_BREAKER_MIN_CALLS", "5"),
+        ("HTTP_CLIENT_BREAKER_OPEN_SECS", "300"),
+    ];
+    let (app, cup) = shop_with(settings).await;
+    for _ in 0..5 {
+        let response = quote(&app, &cup).await;
+        assert_eq!(response.status, StatusCode::BAD_GATEWAY);
+    }
+    let response = quote(&app, &cup).await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    let seconds: u32 = response.header("retry-after").parse().unwrap();
+    assert!((200..=300).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn a_client_that_can_not_wait_gets_504_and_does_no_harm() {
+    let upstream = MockServer::start().await;
+    let late = ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(30));
+    Mock::given(method("GET"))
+        .respond_with(late)
+        .mount(&upstream)
+        .await;
+    let (app, cup) = shop(&upstream.uri()).await;
+    let path = format!("/api/v1/products/{cup}/quote");
+    for _ in 0..25 {
+        let response = app.get(&path).header("x-request-timeout", "0.01").await;
+        assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
+        response.problem();
+    }
+    let response = app.get(&path).header("x-request-timeout", "soon").await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
+    let problem = response.problem();
+    assert_eq!(problem["errors"][0]["parameter"], "X-Request-Timeout");
+}
+
+#[rstest]
+#[case::away("http://127.0.0.1:1", "unhealthy")]
+#[case::not_configured("", "healthy")]
+#[tokio::test]
+async fn its_health_is_shown_but_does_not_gate_readiness(
+    #[case] upstream: &str,
+    #[case] status: &str,
+) {
+    let (app, _) = shop(upstream).await;
+    let health = app.get("/health").await.json();
+    assert_eq!(health["checks"]["quotes"]["status"], status);
+    assert_eq!(health["checks"]["quotes"]["gates_readiness"], false);
+    assert_eq!(health["checks"]["database"]["status"], "healthy");
+    app.get("/readyz").await.expect_status(StatusCode::OK);
+}
+
+#[tokio::test]
 async fn without_a_service_to_ask_there_are_no_quotes() {
     let (app, cup) = shop("").await;
     let response = quote(&app, &cup).await;

@@ -146,6 +146,7 @@ pub(crate) fn nowhere<const N: usize>(env: AppEnv, settings: [(&str, &str); N]) 
     let database = [
         ("DATABASE_URL", url.as_str()),
         ("DATABASE_POOL_MIN_SIZE", "0"),
+        ("RATE_LIMIT_TRUSTED_PROXIES", "none"),
     ];
     match Config::for_tests_in(env, database.into_iter().chain(settings)) {
         Ok(config) => config,

@@ -1,10 +1,12 @@
 //! One request, which is sent by `.await`.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Builder;
 use axum::http::{HeaderName, HeaderValue, Method, Request};
@@ -45,6 +47,13 @@ impl TestRequest {
         value: V,
     ) -> Self {
         self.request = self.request.header(name, value);
+        self
+    }
+
+    /// Comes from this address.
+    pub(crate) fn from(mut self, peer: &str) -> Self {
+        let peer = SocketAddr::new(peer.parse().unwrap(), 4711);
+        self.request = self.request.extension(ConnectInfo(peer));
         self
     }
 

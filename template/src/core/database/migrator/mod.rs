@@ -37,6 +37,12 @@ pub enum MigrateError {
     /// behind.
     #[error("migrating failed: {0}")]
     Database(#[from] DbErr),
+    /// The configuration says that the way to the database leads through a pooler, which takes the session away between two
+    /// transactions, and with it the lock.
+    #[error(
+        "migrations can't go through a pooler (DATABASE_POOLER): lead DATABASE_URL to the server itself, with DATABASE_POOLER=none"
+    )]
+    Pooler,
     /// The lock file of a SQLite database can't be used.
     #[error("can't lock the database for migrating, by the file {file}: {source}")]
     LockFile {
@@ -156,7 +162,7 @@ impl Migrator {
     ///
     /// [`MigrateError`] if the database can't be asked.
     pub async fn status(&self) -> Result<SchemaStatus, MigrateError> {
-        let connection = Own::connect(&self.url).await?;
+        let connection = self.connect().await?;
         let status = self.look(&connection).await;
         connection.close().await;
         status
@@ -184,6 +190,7 @@ impl Migrator {
                 Ok(Err(MigrateError::Database(error))) if is_permanent(&error) => {
                     return Err(error.into());
                 }
+                Ok(Err(MigrateError::Pooler)) => return Err(MigrateError::Pooler),
                 Ok(Err(error)) => {
                     tracing::info!(%error, "waiting for the database");
                     last = error;
@@ -209,12 +216,19 @@ impl Migrator {
         Ok(compare(&self.names(), recorded))
     }
 
+    async fn connect(&self) -> Result<Own, MigrateError> {
+        match &self.url {
+            Url::Postgres(server) if server.pooled => Err(MigrateError::Pooler),
+            url => Ok(Own::connect(url).await?),
+        }
+    }
+
     /// Runs `work` on a connection of its own while nobody else migrates.
     async fn locked<T>(
         &self,
         work: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, MigrateError>,
     ) -> Result<T, MigrateError> {
-        let connection = Own::connect(&self.url).await?;
+        let connection = self.connect().await?;
         let outcome = async {
             let lock = Lock::acquire(&self.url, &connection).await?;
             let outcome = work(&connection).await;

@@ -39,12 +39,13 @@ impl Deref for Own {
 impl Own {
     pub(super) async fn connect(url: &Url) -> Result<Self, DbErr> {
         match url {
-            Url::Postgres(options) => {
+            Url::Postgres(server) => {
+                let options = &server.options;
                 // The pool would try a port that refuses again and again until its limit, and then not say why it gave up.
                 let first = options.connect().await.map_err(connection_error)?;
                 first.close().await.map_err(connection_error)?;
-                let pool = only_one(&**options).await?;
-                pool.set_connect_options((**options).clone().socket(NOWHERE));
+                let pool = only_one(options).await?;
+                pool.set_connect_options(options.clone().socket(NOWHERE));
                 let own = Self(SqlxPostgresConnector::from_sqlx_postgres_pool(pool));
                 // as a statement, because a `PgBouncer` in front of the server refuses start-up options that it doesn't know
                 own.execute_unprepared(NO_LIMITS).await?;

@@ -77,8 +77,9 @@ impl Lite {
         &mut self,
         sql: AssertSqlSafe<Arc<String>>,
         values: SqlxValues,
+        keep_prepared: bool,
     ) -> Result<Option<QueryResult>, sqlx::Error> {
-        let query = sqlx::query_with(sql, values);
+        let query = sqlx::query_with(sql, values).persistent(keep_prepared);
         if self.role == Role::Reader {
             let row = query.fetch_optional(&mut self.connection).await?;
             return Ok(row.map(QueryResult::from));

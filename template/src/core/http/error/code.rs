@@ -69,12 +69,17 @@ problem_codes! {
     Validation = UNPROCESSABLE_ENTITY, "validation", "The request is not valid";
     /// The `Idempotency-Key` came with another body before: a new request needs a new key.
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The idempotency key was used for another request";
+    /// The client sent more requests than it may; the header `Retry-After` says when to go on, `RateLimit` how many are left.
+    RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
     /// A fault of the service. Its operators find the cause by the `request_id`.
     Internal = INTERNAL_SERVER_ERROR, "internal", "The service failed";
     /// Another service, which this one asked, gave an answer it can't use.
     BadGateway = BAD_GATEWAY, "bad_gateway", "Another service failed";
     /// The service can't do this now, for example because it is busy; the header `Retry-After` says when to try again.
     Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The service is not available";
+    /// The service has as many requests under way as it takes on at a time. This one was not looked at: nothing has happened. The header
+    /// `Retry-After` says when to try again.
+    Overloaded = SERVICE_UNAVAILABLE, "overloaded", "The service has too much to do";
     /// The answer took longer than the service allows. Whether a change took effect is not known.
     Timeout = GATEWAY_TIMEOUT, "timeout", "The answer took too long";
 }

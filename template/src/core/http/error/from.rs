@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "http-client")]
+use axum::http::StatusCode;
 use sea_orm::DbErr;
 
 use super::AppError;
@@ -61,6 +63,18 @@ impl From<DbErr> for AppError {
 impl From<HttpClientError> for AppError {
     fn from(error: HttpClientError) -> Self {
         let problem = match &error {
+            HttpClientError::Open { retry_after, .. } => Self::unavailable(
+                "A service that is needed for this fails too often to be asked now.",
+                *retry_after,
+            ),
+            HttpClientError::Status {
+                status: StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE,
+                retry_after,
+                ..
+            } => Self::unavailable(
+                "A service that is needed for this can't answer now.",
+                retry_after.unwrap_or(RETRY_AFTER),
+            ),
             HttpClientError::Busy | HttpClientError::Unavailable(_) => Self::unavailable(
                 "A service that is needed for this can't be reached.",
                 RETRY_AFTER,

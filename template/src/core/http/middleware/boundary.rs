@@ -4,18 +4,22 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use tower::Service;
-use tracing::{Instrument, debug, error, error_span, info};
+use tracing::{Instrument, Span, debug, error, error_span, info};
 
-use crate::core::http::error::Failure;
+use super::client::ClientAddress;
+use super::meter::{Active, Meter, NO_ROUTE, method_label};
+use super::{security, span};
+use crate::core::http::error::{Failure, ProblemCode};
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
+use crate::core::telemetry::LOG_ONLY;
+use crate::core::telemetry::context::TraceContext;
 use crate::core::telemetry::panics::Panic;
 
 /// The header with the request's id, inbound, in the answer, and in requests to other services.
@@ -30,12 +34,13 @@ pub(super) enum Traffic {
     Probes,
 }
 
-/// Gives every request an id, a span and one line in the log, and every answer the id, security headers and the body of an error.
+/// Gives every request an id, a span, one line in the log and its place in the metrics, and every answer the id, security headers and the body of an error.
 #[derive(Clone)]
 pub(super) struct Boundary<S> {
     inner: S,
     traffic: Traffic,
     reveal_causes: bool,
+    meter: Meter,
 }
 
 impl<S> Boundary<S> {
@@ -44,6 +49,7 @@ impl<S> Boundary<S> {
             inner,
             traffic,
             reveal_causes,
+            meter: Meter::default(),
         }
     }
 }
@@ -61,12 +67,16 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let line = Line::begin(&request, self.traffic);
+        let caller = TraceContext::of(request.headers());
+        let trace = trace_span(&request, self.traffic, caller.as_ref());
+        let line = Line::begin(&request, self.traffic, self.meter.clone(), trace.clone());
         let id = request_id(&request);
         let uri = request.uri().clone();
-        // At `error`, so that the id is in the lines of every level.
-        let span = error_span!("request", request_id = id.as_str());
-        let answer = span.in_scope(|| self.inner.call(request));
+        let (span, answer) = trace.in_scope(|| {
+            let span = log_span(&id, caller.as_ref());
+            let answer = span.in_scope(|| self.inner.call(request));
+            (span, answer)
+        });
         let reveal_causes = self.reveal_causes;
 
         let work = async move {
@@ -85,13 +95,35 @@ where
             if let Ok(id) = HeaderValue::from_str(id.as_str()) {
                 headers.insert(X_REQUEST_ID, id);
             }
-            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            security::add(
+                headers,
+                failure.is_some() || line.traffic == Traffic::Probes,
+            );
 
             line.end(response.status(), failure.as_ref());
             Ok(response)
         };
-        Box::pin(id.scope(work).instrument(span))
+        let work = id.scope(work.instrument(span)).instrument(trace);
+        match caller {
+            Some(caller) => Box::pin(caller.scope(work)),
+            None => Box::pin(work),
+        }
     }
+}
+
+/// What the request is in a trace. Probes are in none.
+fn trace_span(request: &Request, traffic: Traffic, caller: Option<&TraceContext>) -> Span {
+    match traffic {
+        Traffic::Clients => span::of(request, request.extensions().get(), caller),
+        Traffic::Probes => Span::none(),
+    }
+}
+
+/// What the log lines of a request have in common. At `error`, so that it is in the lines of every level.
+fn log_span(id: &RequestId, caller: Option<&TraceContext>) -> Span {
+    let context = TraceContext::current();
+    let trace_id = context.as_ref().or(caller).map(TraceContext::trace_id);
+    error_span!(target: LOG_ONLY, "request", request_id = id.as_str(), trace_id)
 }
 
 fn request_id(request: &Request) -> RequestId {
@@ -100,13 +132,17 @@ fn request_id(request: &Request) -> RequestId {
         .unwrap_or_else(RequestId::generate)
 }
 
-/// The one line a request has in the log. Dropped before the answer is there, since the client left or the service ends, it says so:
-/// a service that clients give up on would look idle otherwise.
+/// The one line a request has in the log, and what metrics and traces say of its end. Dropped before the answer is there, since the client left or
+/// the service ends, it says so: a service that clients give up on would look idle otherwise.
 struct Line {
     method: Method,
     matched: Option<MatchedPath>,
+    client: Option<ClientAddress>,
     start: Instant,
     traffic: Traffic,
+    meter: Meter,
+    _active: Active,
+    trace: Span,
     written: bool,
 }
 
@@ -120,12 +156,16 @@ enum End<'f> {
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Line {
-    fn begin(request: &Request, traffic: Traffic) -> Self {
+    fn begin(request: &Request, traffic: Traffic, meter: Meter, trace: Span) -> Self {
         Self {
             method: request.method().clone(),
             matched: request.extensions().get::<MatchedPath>().cloned(),
+            client: request.extensions().get().copied(),
             start: Instant::now(),
             traffic,
+            meter,
+            _active: Active::begin(method_label(request.method())),
+            trace,
             written: false,
         }
     }
@@ -138,26 +178,36 @@ impl Line {
     /// A failure of the service is an error; what a client did wrong is not.
     fn write(&self, end: &End<'_>) {
         let method = &self.method;
-        // A path that no route has is not logged: it is the client's to choose, and could be anything.
-        let route = self.matched.as_ref();
-        let route = route.map_or("(no route)", MatchedPath::as_str);
+        let matched = self.matched.as_ref();
+        let route = matched.map_or(NO_ROUTE, MatchedPath::as_str);
         let status = match end {
             End::Answered(status, _) => status.as_u16(),
             End::Cancelled => CLIENT_CLOSED_REQUEST,
         };
+        let duration = self.start.elapsed();
+        let meter = &self.meter;
+        meter.record(method_label(method), matched, status, duration);
+        span::end(&self.trace, status);
         macro_rules! line {
             ($level:ident, $($failure:tt)*) => {
                 $level!(
                     method = method.as_str(),
                     route,
                     status,
-                    duration_ms = self.duration_ms(),
+                    duration_ms = milliseconds(duration),
+                    client = self.client.map(|client| display(client.0)),
                     $($failure)*
                     "{method} {route} {status}"
                 )
             };
         }
         match end {
+            // Under overload there are many, and a line of their own says so.
+            End::Answered(_, Some(failure))
+                if failure.error().code() == ProblemCode::Overloaded =>
+            {
+                line!(debug, code = failure.error().code().as_str(),);
+            }
             End::Answered(status, Some(failure)) if status.is_server_error() => {
                 let code = failure.error().code().as_str();
                 let cause = failure.causes();
@@ -183,12 +233,11 @@ impl Line {
             End::Cancelled => line!(info, code = "cancelled",),
         }
     }
+}
 
-    /// In milliseconds, to the microsecond; more than an hour counts as one.
-    fn duration_ms(&self) -> f64 {
-        let micros = u32::try_from(self.start.elapsed().as_micros());
-        f64::from(micros.unwrap_or(u32::MAX)) / 1000.0
-    }
+/// To the microsecond; more than an hour counts as one.
+fn milliseconds(duration: Duration) -> f64 {
+    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
 impl Drop for Line {

@@ -1,44 +1,73 @@
 //! What every request passes through, outermost first, in one stack: axum boxes a request's future for each `.layer()`.
 //!
-//! 1. [`Boundary`]: request id, span, the log line, the body of errors, security headers.
-//! 2. CORS, outside what follows, so that a page may read errors, too.
-//! 3. [`Guard`]: a panic and the time limit become errors.
-//! 4. The limit of a body's size.
+//! 1. [`Identify`]: who asks.
+//! 2. [`Boundary`]: request id, span, the log line, metrics, the body of errors, security headers.
+//! 3. CORS, outside what follows, so that a page may read errors, too. It answers preflights itself: they cost next to nothing, and a
+//!    browser that is refused one can't say why.
+//! 4. [`RateLimit`]: what a client may send.
+//! 5. [`Compress`]: what is worth it. Problems are not, the boundary writes them.
+//! 6. [`Guard`]: a panic and the time limit become errors.
+//! 7. The limit of requests under way, for clients only: beyond it there is a 503 at once.
+//! 8. The limit of a body's size.
 
 mod boundary;
+mod client;
+mod compression;
 mod cors;
 mod guard;
+mod in_flight;
+mod meter;
+mod quota;
+mod rate_limit;
+mod security;
+mod span;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::Response;
 use axum::routing::Route;
-use tower::{Layer, Service, ServiceBuilder};
+use tower::{Layer, Service, ServiceBuilder, layer::layer_fn};
 use tower_http::cors::CorsLayer;
 
 use self::boundary::Boundary;
+use self::client::{Identify, Proxies};
+use self::compression::Compress;
 use self::guard::Guard;
-use crate::core::config::ServerConfig;
+pub(super) use self::in_flight::InFlight;
+use self::in_flight::{Limit, LimitInFlight};
+use self::rate_limit::{Limiter, RateLimit};
+use crate::core::config::{RateLimitConfig, ServerConfig};
 use crate::core::state::AppState;
 
 /// The stack for what clients call.
 pub(super) fn public(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     let cors = cors::layer(app.config.section());
-    router.layer(stack(app, boundary::Traffic::Clients, cors))
+    let limiter = Limiter::new(app.config.section());
+    let in_flight = Limit::new(app.config.section::<ServerConfig>().max_in_flight);
+    router.layer(stack(
+        app,
+        boundary::Traffic::Clients,
+        cors,
+        limiter,
+        Some(in_flight),
+    ))
 }
 
 /// The stack for what operators and probes call: never limited, and not worth a log line when all is well.
 pub(super) fn management(router: Router<AppState>, app: &AppState) -> Router<AppState> {
-    router.layer(stack(app, boundary::Traffic::Probes, None))
+    router.layer(stack(app, boundary::Traffic::Probes, None, None, None))
 }
 
 fn stack(
     app: &AppState,
     traffic: boundary::Traffic,
     cors: Option<CorsLayer>,
+    limiter: Option<Arc<Limiter>>,
+    in_flight: Option<Arc<Limit>>,
 ) -> impl Layer<
     Route,
     Service: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
@@ -53,10 +82,22 @@ fn stack(
     let server = app.config.section::<ServerConfig>();
     let reveal_causes = app.config.env().reveals_causes();
     let limit = Duration::from_secs(server.request_timeout_secs);
+    // A probe has its own patience, and no reason to end a check for the others.
+    let asks_client = traffic == boundary::Traffic::Clients;
+    let proxies = Proxies::new(app.config.section::<RateLimitConfig>());
+    let limit_rate =
+        limiter.map(|limiter| layer_fn(move |inner| RateLimit::new(inner, Arc::clone(&limiter))));
     ServiceBuilder::new()
+        .layer_fn(move |inner| Identify::new(inner, Arc::clone(&proxies)))
         .layer_fn(move |inner| Boundary::new(inner, traffic, reveal_causes))
         .option_layer(cors)
-        .layer_fn(move |inner| Guard::new(inner, limit))
+        .option_layer(limit_rate)
+        .layer_fn(Compress::new)
+        .layer_fn(move |inner| Guard::new(inner, limit, asks_client))
+        .option_layer(
+            in_flight
+                .map(|limit| layer_fn(move |inner| LimitInFlight::new(inner, Arc::clone(&limit)))),
+        )
         .layer(DefaultBodyLimit::max(server.body_limit_bytes))
         .into_inner()
 }

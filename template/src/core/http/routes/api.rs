@@ -273,11 +273,15 @@ impl Assembly {
 
         let schemas = self.schemas.into_iter();
         let schemas = schemas.map(|(name, (schema, _))| (name, schema));
+        let management = |row: &&RouteRow| row.exposure == Exposure::Management;
+        let management = self.table.iter().filter(management);
+        let management: Vec<_> = management.map(|row| row.path.as_str()).collect();
+        let document = openapi::finish(self.openapi, schemas, |path| !management.contains(&path));
         let [public, management] = self.routers;
         Ok(Api {
             public,
             management,
-            document: openapi::finish(self.openapi, schemas),
+            document,
             table: self.table,
         })
     }

@@ -21,7 +21,7 @@ use super::api::operations;
 use crate::core::http::error::{PROBLEM_JSON, Problem, ProblemCode};
 
 /// The statuses of which every document has a response to refer to.
-const COMMON: [StatusCode; 11] = [
+const COMMON: [StatusCode; 12] = [
     StatusCode::BAD_REQUEST,
     StatusCode::NOT_FOUND,
     StatusCode::CONFLICT,
@@ -29,6 +29,7 @@ const COMMON: [StatusCode; 11] = [
     StatusCode::PAYLOAD_TOO_LARGE,
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     StatusCode::UNPROCESSABLE_ENTITY,
+    StatusCode::TOO_MANY_REQUESTS,
     StatusCode::INTERNAL_SERVER_ERROR,
     StatusCode::BAD_GATEWAY,
     StatusCode::SERVICE_UNAVAILABLE,
@@ -103,10 +104,11 @@ pub(super) fn common_schemas() -> impl Iterator<Item = (String, RefOr<Schema>)> 
     schemas.into_iter()
 }
 
-/// Adds the schemas, and what all operations have in common.
+/// Adds the schemas, and what all operations have in common. Clients are limited wherever `is_limited` says so of a path.
 pub(super) fn finish(
     mut openapi: OpenApi,
     schemas: impl Iterator<Item = (String, RefOr<Schema>)>,
+    is_limited: impl Fn(&str) -> bool,
 ) -> Document {
     let mut components = Components::new();
     components.schemas = schemas.collect();
@@ -114,9 +116,10 @@ pub(super) fn finish(
         let response = problem_response(status, meaning(status));
         components.responses.insert(name(status), response.into());
     }
-    for item in openapi.paths.paths.values_mut() {
+    for (path, item) in &mut openapi.paths.paths {
+        let is_limited = is_limited(path);
         for (_, operation) in operations(item) {
-            complete(operation, &components);
+            complete(operation, &components, is_limited);
         }
     }
     openapi.components = Some(components);
@@ -125,8 +128,13 @@ pub(super) fn finish(
 }
 
 /// Adds the problems that an operation can end with, which follow from what it takes, and documents what its other responses carry.
-fn complete(operation: &mut Operation, components: &Components) {
-    for status in possible(operation) {
+fn complete(operation: &mut Operation, components: &Components, is_limited: bool) {
+    let mut possible = possible(operation);
+    if is_limited {
+        // 400: an X-Request-Timeout that is none
+        possible.extend([StatusCode::BAD_REQUEST, StatusCode::TOO_MANY_REQUESTS]);
+    }
+    for status in possible {
         let responses = &mut operation.responses.responses;
         responses
             .entry(status.as_str().to_owned())
@@ -254,10 +262,18 @@ fn problem_response(status: StatusCode, description: &str) -> Response {
     let mut response = ResponseBuilder::new()
         .description(description)
         .content(PROBLEM_JSON, content);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    let is_limited = status == StatusCode::TOO_MANY_REQUESTS;
+    if is_limited || status == StatusCode::SERVICE_UNAVAILABLE {
         let mut seconds = header("Seconds after which to try again.", "");
         seconds.schema = Some(Schema::Object(Object::with_type(Type::Integer)).into());
         response = response.header("Retry-After", seconds);
+    }
+    if is_limited {
+        let left = "Requests that are left (`r`), and seconds until all are again (`t`). Answers that are no error have it, too.";
+        let policy = "Requests that may come at once (`q`), and seconds in which so many are given back (`w`).";
+        response = response
+            .header("RateLimit", header(left, ""))
+            .header("RateLimit-Policy", header(policy, ""));
     }
     response.build()
 }

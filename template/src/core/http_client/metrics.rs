@@ -1,0 +1,62 @@
+//! What the client counts, by upstream: names and labels are those of OpenTelemetry, in Prometheus' spelling.
+
+use ::metrics::{Counter, Gauge, counter, gauge, histogram};
+use reqwest::Method;
+
+/// Seconds that a request took, until its answer was read or given up. Every attempt counts.
+const REQUEST_DURATION: &str = "http_client_request_duration_seconds";
+/// Requests under way.
+const ACTIVE_REQUESTS: &str = "http_client_active_requests";
+/// Attempts after the first.
+const RESENDS: &str = "http_client_request_resends_total";
+/// 0 closed, 1 half-open, 2 open.
+const BREAKER_STATE: &str = "http_client_breaker_state";
+
+/// How a request ended.
+pub(super) enum Ended {
+    /// With an answer.
+    Status(u16),
+    /// Without one, or with one that broke off; the kind of error.
+    Error(&'static str),
+}
+
+pub(super) fn duration(upstream: &str, method: &Method, ended: &Ended, seconds: f64) {
+    let upstream = upstream.to_owned();
+    let method = known(method);
+    let record = match ended {
+        Ended::Status(status) => histogram!(
+            REQUEST_DURATION,
+            "server_address" => upstream,
+            "http_request_method" => method,
+            "http_response_status_code" => status.to_string(),
+        ),
+        Ended::Error(kind) => histogram!(
+            REQUEST_DURATION,
+            "server_address" => upstream,
+            "http_request_method" => method,
+            "error_type" => *kind,
+        ),
+    };
+    record.record(seconds);
+}
+
+pub(super) fn active_requests(upstream: &str) -> Gauge {
+    gauge!(ACTIVE_REQUESTS, "server_address" => upstream.to_owned())
+}
+
+pub(super) fn resends(upstream: &str) -> Counter {
+    counter!(RESENDS, "server_address" => upstream.to_owned())
+}
+
+pub(super) fn breaker_state(upstream: &str) -> Gauge {
+    gauge!(BREAKER_STATE, "server_address" => upstream.to_owned())
+}
+
+/// A method that HTTP defines; any other would be a series of its own.
+fn known(method: &Method) -> &'static str {
+    let all = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+    ];
+    let found = all.into_iter().find(|known| *known == method.as_str());
+    found.unwrap_or("_OTHER")
+}

@@ -1,0 +1,180 @@
+//! What a client may ask for, on the running binary: time, which ends its work in the database too, and how often.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+
+use crate::program::{Program, get, send};
+use crate::support::database::{Kind, TestDatabase};
+
+/// How the requests of these tests begin that give the service a tenth of a second.
+const A_TENTH: &[&str] = &["X-Request-Timeout: 0.1"];
+
+/// The lists of the project, which read the database. There are none in a project without resources.
+fn lists(program: &Program) -> Vec<String> {
+    let document: serde_json::Value = serde_json::from_str(&program.output(&["openapi"])).unwrap();
+    let paths = document["paths"].as_object().unwrap().iter();
+    let is_list = |(path, item): &(&String, &serde_json::Value)| {
+        path.starts_with("/api/") && !path.contains('{') && item.get("get").is_some()
+    };
+    paths
+        .filter(is_list)
+        .map(|(path, _)| path.clone())
+        .collect()
+}
+
+#[track_caller]
+fn assert_too_late(answer: &str) {
+    assert!(
+        answer.starts_with("HTTP/1.1 504 ") && answer.contains("X-Request-Timeout"),
+        "the request was not ended at its deadline: {answer}"
+    );
+}
+
+async fn waits_for_a_lock(database: &TestDatabase) -> bool {
+    let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waits = Statement::from_string(DbBackend::Postgres, waits);
+    database.query_one_raw(waits).await.unwrap().is_some()
+}
+
+/// Every table is locked, so a statement would wait until its limit of 15 seconds.
+#[tokio::test]
+async fn a_deadline_ends_the_statement_in_postgresql() {
+    let Some(database) = TestDatabase::of(Kind::Postgres).await else {
+        return;
+    };
+    let program = Program::on_free_port()
+        .with_all(database.settings())
+        .with("DATABASE_AUTO_MIGRATE", "false")
+        .with("DATABASE_COMMAND_TIMEOUT_SECS", "15");
+    let mut service = program.start(&[]);
+    let url = service.url();
+    let lock = database.begin().await.unwrap();
+    let lock_all = "DO $$ DECLARE name text; BEGIN \
+            FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP \
+                EXECUTE 'LOCK TABLE ' || name || ' IN ACCESS EXCLUSIVE MODE'; \
+            END LOOP; END $$";
+    lock.execute_unprepared(lock_all).await.unwrap();
+
+    for list in lists(&program) {
+        let start = Instant::now();
+        let mut seen = false;
+        // On a busy machine the time may be over before the statement begins.
+        while !seen {
+            let (url, request) = (url.clone(), format!("GET {list}"));
+            let client = thread::spawn(move || send(&url, &request, A_TENTH, ""));
+            while !client.is_finished() {
+                seen |= waits_for_a_lock(&database).await;
+            }
+            assert_too_late(&client.join().unwrap());
+            assert!(
+                start.elapsed() < Duration::from_secs(12),
+                "{list}: no statement was seen in pg_stat_activity while its request was answered"
+            );
+        }
+        let start = Instant::now();
+        while waits_for_a_lock(&database).await {
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{list}: 10 s after its request was answered the statement is still in pg_stat_activity"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    drop(lock);
+}
+
+/// Seconds of processor time that the process has used so far.
+#[cfg(all(target_os = "linux", feature = "sqlite"))]
+fn processor_time(id: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    // The name, in parentheses, may hold spaces. User and system time are the 14th and 15th field, in ticks of 10 ms.
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks = |index: usize| fields[index].parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// Every table is a view that first counts to a billion, which takes a minute and more.
+#[cfg(all(target_os = "linux", feature = "sqlite"))]
+#[tokio::test]
+async fn a_deadline_stops_the_statement_in_sqlite() {
+    let database = TestDatabase::sqlite().await;
+    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%migrations'";
+    let tables = Statement::from_string(DbBackend::Sqlite, tables);
+    for row in database.query_all_raw(tables).await.unwrap() {
+        let name: String = row.try_get("", "name").unwrap();
+        let slow = format!(
+            "ALTER TABLE {name} RENAME TO {name}_real; \
+             CREATE VIEW {name} AS SELECT {name}_real.* FROM ( \
+                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT count(*) FROM n \
+             ) CROSS JOIN {name}_real"
+        );
+        database.execute_unprepared(&slow).await.unwrap();
+    }
+    let program = Program::on_free_port()
+        .with_all(database.settings())
+        .with("DATABASE_AUTO_MIGRATE", "false")
+        .with("DATABASE_COMMAND_TIMEOUT_SECS", "19");
+    let mut service = program.start(&[]);
+    let url = service.url();
+    for list in lists(&program) {
+        let answer = send(&url, &format!("GET {list}"), A_TENTH, "");
+        assert_too_late(&answer);
+        let start = Instant::now();
+        loop {
+            let before = processor_time(service.id());
+            thread::sleep(Duration::from_millis(300));
+            let used = processor_time(service.id()) - before;
+            if used < 0.1 {
+                break;
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{list}: 10 s after its request was answered the statement still runs: {used:.2} s of processor time in 0.3 s"
+            );
+        }
+    }
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_client_that_sends_too_much_gets_429_while_probes_are_answered() {
+    let program = Program::on_free_port()
+        .with("RATE_LIMIT_ENABLED", "true")
+        .with("RATE_LIMIT_PER_SECOND", "1")
+        .with("RATE_LIMIT_BURST", "3");
+    let mut service = program.start(&[]);
+    let url = service.url();
+    let limited = (0..100).map(|_| get(&url, "/")).find(|answer| {
+        assert!(
+            answer.contains("ratelimit-policy: \"client\";q=3;w=3\r\n"),
+            "{answer}"
+        );
+        answer.starts_with("HTTP/1.1 429 ")
+    });
+    let answer = limited.expect("none of 100 requests at once is limited, where 3 are allowed");
+    assert!(answer.contains("ratelimit: \"client\";r=0;t="), "{answer}");
+    assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+    assert!(answer.contains("\"code\":\"rate_limited\""), "{answer}");
+    for _ in 0..20 {
+        let answer = get(&url, "/livez");
+        assert!(
+            answer.starts_with("HTTP/1.1 200 "),
+            "a probe is limited: {answer}"
+        );
+    }
+}
+
+#[test]
+fn outside_local_it_must_be_told_which_proxies_to_trust() {
+    let program = Program::new()
+        .with("APP_ENV", "prod")
+        .with("DATABASE_URL", "postgres://app@127.0.0.1:1/app");
+    let error = program.error(&["serve"]);
+    assert!(
+        error.contains("RATE_LIMIT_TRUSTED_PROXIES must say which proxies"),
+        "{error}"
+    );
+}

@@ -1,0 +1,114 @@
+//! What the running service shows at /metrics, against the checked-in list.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use crate::program::{Program, get};
+use crate::support::files::project_file;
+
+/// A metric as a page of the reference describes it.
+#[derive(Debug)]
+struct Listed {
+    kind: String,
+    labels: BTreeSet<String>,
+    help: String,
+}
+
+fn listed() -> BTreeMap<String, Listed> {
+    let mut listed = BTreeMap::new();
+    for page in fs::read_dir(project_file("docs/reference/metrics")).unwrap() {
+        let page = fs::read_to_string(page.unwrap().path()).unwrap();
+        for row in page.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let &[_, name, kind, labels, help, _] = &*cells else {
+                panic!("no row of a metric: {row}")
+            };
+            let bare = |text: &str| text.trim_matches('`').to_owned();
+            let labels = labels.split(", ").filter(|label| *label != "-");
+            let metric = Listed {
+                kind: kind.to_owned(),
+                labels: labels.map(bare).collect(),
+                help: help.to_owned(),
+            };
+            listed.insert(bare(name), metric);
+        }
+    }
+    listed
+}
+
+/// The names of the labels of a line such as `name{a="1",b="2"} 3`.
+fn labels(line: &str) -> BTreeSet<String> {
+    let Some((_, labels)) = line.split_once('{') else {
+        return BTreeSet::new();
+    };
+    // Values of ours hold neither `",` nor `=`.
+    let labels = labels
+        .split("\",")
+        .filter_map(|label| label.split_once("=\""));
+    labels.map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn every_metric_is_in_the_checked_in_list_with_its_kind_labels_and_meaning() {
+    let program = Program::on_free_port();
+    let mut service = program.start(&[]);
+    let url = service.url();
+    for path in ["/problems", "/nowhere", "/livez", "/readyz", "/health"] {
+        get(&url, path);
+    }
+    let answer = get(&url, "/metrics");
+    let (head, scraped) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.to_ascii_lowercase()
+            .contains("content-type: text/plain; version=0.0.4"),
+        "{head}"
+    );
+
+    let listed = listed();
+    let how = "`cargo run -- metrics --write` brings docs/reference/metrics up to date";
+    let mut shown = BTreeSet::new();
+    for block in scraped.split("# HELP ").skip(1) {
+        let (first, rest) = block.split_once('\n').unwrap();
+        let (name, help) = first.split_once(' ').unwrap();
+        let metric = listed
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not in the list: {how}"));
+        let (kind, values) = rest.split_once('\n').unwrap();
+        assert_eq!(kind, format!("# TYPE {name} {}", metric.kind), "{how}");
+        assert_eq!(help, metric.help, "{name}: {how}");
+        for line in values.lines().filter(|line| !line.is_empty()) {
+            let mut found = labels(line);
+            if metric.kind == "histogram" {
+                found.remove("le");
+            }
+            assert!(
+                found.is_subset(&metric.labels),
+                "{line}: the list has other labels: {how}"
+            );
+        }
+        shown.insert(name);
+    }
+    let declared = scraped.matches("# TYPE ").count();
+    assert_eq!(
+        declared,
+        shown.len(),
+        "a metric is not declared by register_metrics!:\n{scraped}"
+    );
+    for (name, metric) in &listed {
+        // One with labels appears with its first event.
+        let expected = metric.labels.is_empty() && !cfg!(windows);
+        assert!(
+            !expected || shown.contains(name.as_str()),
+            "{name} is in the list, but not shown: {how}"
+        );
+    }
+    for name in [
+        "http_server_request_duration_seconds",
+        "app_build_info",
+        "log_lines_total",
+    ] {
+        assert!(shown.contains(name), "{name} is not shown:\n{scraped}");
+    }
+}

@@ -1,0 +1,288 @@
+//! Traces and logs, as a collector receives them; and a collector that is away.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::collector::{Collector, attribute, hex, text};
+use crate::program::{Program, Running, get};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER: &str = "00f067aa0ba902b7";
+
+/// Where a service with JSON lines says it listens.
+fn url(service: &mut Running<'_>) -> String {
+    let line = service.line_with("\"listening\"");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    format!("http://{}", line["address"].as_str().unwrap())
+}
+
+/// A list, which asks the database; where the project has none, a page that doesn't.
+fn path_to_ask(program: &Program) -> String {
+    let document: Value = serde_json::from_str(&program.output(&["openapi"])).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let is_list = |path: &&String| path.starts_with("/api/") && !path.contains('{');
+    let list = paths
+        .keys()
+        .find(|path| is_list(path) && paths[*path]["get"].is_object());
+    list.map_or("/problems".to_owned(), Clone::clone)
+}
+
+/// The answer to a GET request with these headers.
+fn get_with(url: &str, path: &str, headers: &str) -> String {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_collector_sees_one_trace_of_a_request_with_its_log_records() {
+    let collector = Collector::start();
+    let program = Program::on_free_port()
+        .with("LOG_FORMAT", "json")
+        .with("LOG_LEVEL", "info")
+        .with("OTEL_SERVICE_NAME", "shop")
+        .with("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=sales")
+        .with("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
+        .with("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=a%2Cb");
+    let path = path_to_ask(&program);
+    let mut service = program.start(&[]);
+    let url = url(&mut service);
+    let sent = format!("traceparent: 00-{TRACE}-{CALLER}-01\r\nx-request-id: seen-1\r\n");
+    let answer = get_with(&url, &path, &sent);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    get_with(&url, "/livez", &sent);
+    service.terminate();
+    assert!(service.end().success(), "{}", service.stderr());
+
+    let received = collector.received();
+    let spans: Vec<_> = received
+        .spans
+        .iter()
+        .filter(|span| hex(&span.trace_id) == TRACE)
+        .collect();
+    let servers: Vec<_> = spans.iter().filter(|span| span.kind == 2).collect();
+    assert_eq!(
+        servers.len(),
+        1,
+        "one request, and no probe, is a server span: {spans:#?}"
+    );
+    let server = servers[0];
+    assert_eq!(server.name, format!("GET {path}"));
+    assert_eq!(
+        hex(&server.parent_span_id),
+        CALLER,
+        "the caller's span is the parent"
+    );
+    for (name, expected) in [
+        ("http.request.method", "GET"),
+        ("http.route", &path),
+        ("url.path", &path),
+        ("http.response.status_code", "200"),
+    ] {
+        assert_eq!(
+            attribute(&server.attributes, name).as_deref(),
+            Some(expected),
+            "{server:#?}"
+        );
+    }
+    assert!(server.end_time_unix_nano > server.start_time_unix_nano);
+    for span in &spans {
+        let mut ancestor = *span;
+        while ancestor.span_id != server.span_id {
+            let parent = spans
+                .iter()
+                .find(|other| other.span_id == ancestor.parent_span_id);
+            ancestor = parent
+                .unwrap_or_else(|| panic!("{} is cut off from its request: {spans:#?}", span.name));
+        }
+    }
+
+    let resource = &received.resources[0];
+    assert_eq!(attribute(resource, "service.name").as_deref(), Some("shop"));
+    assert_eq!(
+        attribute(resource, "service.namespace").as_deref(),
+        Some("sales")
+    );
+    assert_eq!(
+        attribute(resource, "deployment.environment.name").as_deref(),
+        Some("local")
+    );
+    for headers in &received.headers {
+        assert!(
+            headers.contains(&"x-api-key: a,b".to_owned()),
+            "{headers:?}"
+        );
+    }
+
+    let message = format!("GET {path} 200");
+    let record = received.logs.iter().find(|record| {
+        let body = record
+            .body
+            .as_ref()
+            .and_then(|body| text(body.value.as_ref()?));
+        body.as_deref() == Some(&*message)
+    });
+    let record = record.unwrap_or_else(|| panic!("no record `{message}`: {:#?}", received.logs));
+    assert_eq!(hex(&record.trace_id), TRACE);
+    assert_eq!(record.span_id, server.span_id);
+    assert_eq!(
+        attribute(&record.attributes, "request_id").as_deref(),
+        Some("seen-1")
+    );
+
+    let line = service
+        .seen
+        .iter()
+        .find(|line| line.contains(&message))
+        .unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["trace_id"], TRACE, "{line}");
+    assert_eq!(line["span_id"], hex(&server.span_id), "{line}");
+    assert_eq!(line["request_id"], "seen-1", "{line}");
+    assert!(
+        line.get("http.route").is_none(),
+        "what is for traces is no part of lines: {line}"
+    );
+}
+
+#[test]
+fn a_trace_that_the_caller_does_not_record_is_not_sent_but_passed_on_to_the_log() {
+    let collector = Collector::start();
+    let program = Program::on_free_port()
+        .with("LOG_FORMAT", "json")
+        .with("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url());
+    let mut service = program.start(&[]);
+    let url = url(&mut service);
+    get_with(
+        &url,
+        "/problems",
+        &format!("traceparent: 00-{TRACE}-{CALLER}-00\r\n"),
+    );
+    get_with(
+        &url,
+        "/problems",
+        "traceparent: 00-nonsense-00f067aa0ba902b7-01\r\n",
+    );
+    service.terminate();
+    assert!(service.end().success(), "{}", service.stderr());
+    let spans = collector.received().spans;
+    assert!(
+        spans.iter().all(|span| hex(&span.trace_id) != TRACE),
+        "{spans:#?}"
+    );
+    let begun = spans
+        .iter()
+        .filter(|span| span.parent_span_id.is_empty() && span.kind == 2);
+    assert_eq!(begun.count(), 1, "nonsense begins a new trace: {spans:#?}");
+    let with_id = service.seen.iter().filter(|line| line.contains(TRACE));
+    assert_eq!(with_id.count(), 1, "{:#?}", service.seen);
+}
+
+/// As many requests on one connection; gives how long the slowest took.
+fn ask_often(url: &str, path: &str, times: usize) -> Duration {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    // In one piece: several would wait for one another.
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut slowest = Duration::ZERO;
+    let mut buffer = vec![0; 65536];
+    for _ in 0..times {
+        let start = Instant::now();
+        stream.write_all(request.as_bytes()).unwrap();
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(
+            buffer[..read].starts_with(b"HTTP/1.1 404 "),
+            "{}",
+            String::from_utf8_lossy(&buffer[..read])
+        );
+        slowest = slowest.max(start.elapsed());
+    }
+    slowest
+}
+
+fn resident_bytes(url: &str) -> f64 {
+    let scraped = get(url, "/metrics");
+    let line = scraped
+        .lines()
+        .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    line.unwrap().parse().unwrap()
+}
+
+/// More spans and records than the queues take.
+const REQUESTS: usize = 6000;
+
+#[track_caller]
+fn serves_without_a_collector(endpoint: &str) -> Duration {
+    let program = Program::on_free_port()
+        .with("LOG_FORMAT", "json")
+        .with("LOG_LEVEL", "info")
+        .with("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+    let mut service = program.start(&[]);
+    let url = url(&mut service);
+    // The first ones fill the queues.
+    let slowest = ask_often(&url, "/nowhere", REQUESTS);
+    let before = resident_bytes(&url);
+    let slowest = slowest.max(ask_often(&url, "/nowhere", REQUESTS));
+    let grown = resident_bytes(&url) - before;
+    assert!(
+        slowest < Duration::from_secs(5),
+        "a request waited for the collector: {slowest:?}"
+    );
+    assert!(
+        grown < 16e6,
+        "what can't be sent piles up: {grown} bytes more"
+    );
+
+    let start = Instant::now();
+    service.terminate();
+    assert!(service.end().success(), "{}", service.stderr());
+    let warnings = service
+        .seen
+        .iter()
+        .filter(|line| line.contains("takes no telemetry"))
+        .count();
+    assert!(warnings <= 4, "a flood of warnings: {warnings}");
+    eprintln!(
+        "{endpoint}: slowest {slowest:?}, grown {grown}, stop {:?}, warnings {warnings}",
+        start.elapsed()
+    );
+    start.elapsed()
+}
+
+#[test]
+fn a_collector_that_refuses_connections_slows_nothing_down() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let stop = serves_without_a_collector(&format!("http://127.0.0.1:{port}"));
+    assert!(
+        stop < Duration::from_secs(8),
+        "the stop waited for the collector: {stop:?}"
+    );
+}
+
+#[test]
+fn a_collector_that_never_answers_slows_nothing_down() {
+    // Connections are accepted by the system; nobody ever reads from them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let stop = serves_without_a_collector(&format!("http://{address}"));
+    assert!(
+        stop < Duration::from_secs(8),
+        "the stop waited for the collector: {stop:?}"
+    );
+    drop(silent);
+}
