@@ -5,3 +5,4 @@ mod client;
 mod outage;
 mod sessions;
 mod slow;
+mod streams;
