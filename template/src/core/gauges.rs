@@ -60,3 +60,5 @@ pub fn mirror(app: &AppState) -> Result<(), RegistryError> {
     }
     Ok(())
 }
+
+register_gauge_source!("database", |app: &AppState| app.database.set_gauges());

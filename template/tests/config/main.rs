@@ -9,6 +9,8 @@ mod explain;
 mod files;
 mod log;
 mod mistakes;
+#[cfg(feature = "otlp")]
+mod otel;
 mod precedence;
 mod rate_limit;
 mod secrets;

@@ -1,6 +1,6 @@
 //! What each section's fields are, and what they may be.
 
-use app::core::config::{AppEnv, Config, DatabaseConfig, ServerConfig, SslMode};
+use app::core::config::{AppEnv, DatabaseConfig, ServerConfig, SslMode};
 
 use crate::files::load_in;
 
@@ -9,7 +9,7 @@ use crate::files::load_in;
 fn local_starts_without_any_setting() {
     use std::time::Duration;
 
-    use app::core::config::{CorsConfig, DatabaseAddress, LogConfig, LogFormat};
+    use app::core::config::{Config, CorsConfig, DatabaseAddress, LogConfig, LogFormat};
 
     let config = Config::for_tests([("", ""); 0]);
     let server = config.section::<ServerConfig>();

@@ -31,7 +31,7 @@ fn timeouts_must_nest() {
       --> environment
        |
        | SERVER_SHUTDOWN_TIMEOUT_SECS=19
-       |                              ^^ Time that running requests get to end, and the database to be closed, when the server is told to stop; default 25
+       |                              ^^ Time that running requests get to end after the drain, and the database to be closed; what is left is cut off; default 25
        = otherwise a stop cuts off requests that still had time
 
     1 problem; nothing was started. `config explain` shows where each value comes from.

@@ -1,6 +1,7 @@
 //! An OpenTelemetry collector of a test's own: it keeps what it is sent.
 
 use std::{
+    fmt::Write as _,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -26,6 +27,8 @@ pub(crate) struct Collector {
 pub(crate) struct Received {
     pub(crate) spans: Vec<Span>,
     pub(crate) logs: Vec<LogRecord>,
+    /// Which modules the log records come from.
+    pub(crate) log_scopes: Vec<String>,
     /// What the service says of itself, once for each batch.
     pub(crate) resources: Vec<Vec<KeyValue>>,
     /// The headers of each request.
@@ -90,9 +93,11 @@ fn answer(stream: &TcpStream, keep: &Mutex<Received>) -> Option<()> {
         for of_resource in request.resource_logs {
             let resource = of_resource.resource.unwrap_or_default();
             received.resources.push(resource.attributes);
-            let scopes = of_resource.scope_logs.into_iter();
-            let records = scopes.flat_map(|scope| scope.log_records);
-            received.logs.extend(records);
+            for scope in of_resource.scope_logs {
+                let name = scope.scope.unwrap_or_default().name;
+                received.log_scopes.push(name);
+                received.logs.extend(scope.log_records);
+            }
         }
     }
     received.headers.push(headers);
@@ -122,5 +127,9 @@ pub(crate) fn text(value: &Value) -> Option<String> {
 
 /// An id as it is written in headers and log lines.
 pub(crate) fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in id {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }

@@ -126,7 +126,11 @@ fn check_validates_for_another_environment_without_starting_anything() {
     error: DATABASE_URL is not set: nothing says where the database is
        = set DATABASE_URL (postgres://user:password@host:5432/name), or DATABASE_HOST, DATABASE_USER, DATABASE_PASSWORD and DATABASE_NAME
 
-    1 problem; nothing was started. `config explain` shows where each value comes from.
+    error: RATE_LIMIT_TRUSTED_PROXIES must say which proxies are before the service: without them all clients of a proxy are one, and share its limit
+       = set it to their networks, such as 10.0.0.0/8 for an ingress in the cluster, or to `none` if there is no proxy
+       = RATE_LIMIT_ENABLED=false leaves limiting to others
+
+    2 problems; nothing was started. `config explain` shows where each value comes from.
     ");
     assert_eq!(
         program

@@ -1,4 +1,4 @@
-//! What `APP_ENV` decides, cell by cell, on services that run with the files of the project.
+//! What `APP_ENV` decides, cell by cell, on running services: without files, in which a project may decide otherwise.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,10 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::{
-    program::{Program, Running},
-    support::files::project_file,
-};
+use crate::program::{Program, Running};
 
 /// One column of the table.
 #[expect(
@@ -69,11 +66,9 @@ const PROD: Policy = Policy {
     ..UAT
 };
 
-/// With the project's own files.
 fn program(env: &str) -> Program {
     Program::new()
         .with("APP_ENV", env)
-        .with("APP_CONFIG_DIR", project_file("env_files"))
         .with("RATE_LIMIT_TRUSTED_PROXIES", "none")
 }
 

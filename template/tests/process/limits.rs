@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 
-use crate::program::{Program, get, send};
+#[cfg(feature = "sqlite")]
+use crate::program::get;
+use crate::program::{Program, send};
 use crate::support::database::{Kind, TestDatabase};
 
 /// How the requests of these tests begin that give the service a tenth of a second.
@@ -120,19 +122,33 @@ async fn a_deadline_stops_the_statement_in_sqlite() {
     let mut service = program.start(&[]);
     let url = service.url();
     for list in lists(&program) {
-        let answer = send(&url, &format!("GET {list}"), A_TENTH, "");
-        assert_too_late(&answer);
+        let start = Instant::now();
+        // On a busy machine the time may be over before the statement begins.
+        loop {
+            let before = processor_time(service.id());
+            let half_a_second = ["X-Request-Timeout: 0.5"];
+            let answer = send(&url, &format!("GET {list}"), &half_a_second, "");
+            assert_too_late(&answer);
+            if processor_time(service.id()) - before > 0.1 {
+                break;
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "{list}: no statement was seen at work while its request was answered"
+            );
+        }
         let start = Instant::now();
         loop {
             let before = processor_time(service.id());
-            thread::sleep(Duration::from_millis(300));
+            // Long enough for a statement to get its turn on a busy machine.
+            thread::sleep(Duration::from_secs(1));
             let used = processor_time(service.id()) - before;
-            if used < 0.1 {
+            if used < 0.04 {
                 break;
             }
             assert!(
                 start.elapsed() < Duration::from_secs(10),
-                "{list}: 10 s after its request was answered the statement still runs: {used:.2} s of processor time in 0.3 s"
+                "{list}: 10 s after its request was answered the statement still runs: {used:.2} s of processor time in a second"
             );
         }
     }

@@ -6,7 +6,7 @@
     reason = "a test that can't be set up has failed"
 )]
 
-#[cfg(all(unix, feature = "otlp"))]
+#[cfg(all(unix, feature = "otlp", feature = "sqlite"))]
 mod collector;
 mod commands;
 #[cfg(all(unix, feature = "sqlite"))]

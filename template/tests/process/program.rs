@@ -119,7 +119,7 @@ impl Program {
     }
 
     /// Starts the service with limits of open files, soft and hard, which a shell sets.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "sqlite"))]
     pub(crate) fn start_with_files(&self, soft: u32, hard: u32) -> Running<'_> {
         let service = self.command(&[]);
         let mut shell = Command::new("sh");
@@ -207,7 +207,7 @@ impl Running<'_> {
     }
 
     /// The process's id.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "sqlite"))]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -255,7 +255,7 @@ pub(crate) fn get(url: &str, path: &str) -> String {
 pub(crate) fn send(url: &str, method_and_path: &str, lines: &[&str], body: &str) -> String {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
     let length = body.len();
     write!(
         stream,

@@ -30,7 +30,6 @@ pub struct OtelConfig {
     /// Which traces are recorded. With `parentbased_` a caller's decision counts, and the rest of the word where there is none.
     pub traces_sampler: TracesSampler,
     /// The part of the traces that `traceidratio` records, from 0 to 1. Unset: all.
-    #[validate(range(min = 0.0, max = 1.0))]
     pub traces_sampler_arg: Option<f64>,
 }
 
@@ -189,6 +188,10 @@ impl Section for OtelConfig {
         }
         if let Err(reason) = self.headers() {
             checks.refuse("exporter_otlp_headers", &reason, &[]);
+        }
+        let part = self.traces_sampler_arg.unwrap_or(1.0);
+        if !(0.0..=1.0).contains(&part) {
+            checks.refuse("traces_sampler_arg", "must be a number from 0 to 1", &[]);
         }
         if let Err(reason) = self.resource_attributes() {
             checks.refuse("resource_attributes", &reason, &[]);

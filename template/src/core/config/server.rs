@@ -45,7 +45,7 @@ pub struct ServerConfig {
     /// connections are refused.
     #[validate(range(max = 600))]
     pub shutdown_drain_secs: u64,
-    /// Time that running requests get to end after that, and the database to be closed; what is left is cut off. Kubernetes kills
+    /// Time that running requests get to end after the drain, and the database to be closed; what is left is cut off. Kubernetes kills
     /// `terminationGracePeriodSeconds` (30) after it asked to stop, so that must be more than both times together.
     #[validate(range(min = 1, max = 3600))]
     pub shutdown_timeout_secs: u64,

@@ -259,16 +259,14 @@ impl Connection {
     /// Only here a pooler looks for a server, and if none is free or there, it lets us wait for minutes.
     async fn begin_at_pooler(&mut self, sql: String) -> Result<(), DbErr> {
         let limit = self.shared.acquire_timeout;
-        match tokio::time::timeout(limit, self.simple(sql)).await {
-            Ok(begun) => begun.map(drop),
-            Err(_) => {
-                tracing::warn!(
-                    waited_ms = millis(limit),
-                    "the pooler had no server in time"
-                );
-                Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
-            }
+        if let Ok(begun) = tokio::time::timeout(limit, self.simple(sql)).await {
+            return begun.map(drop);
         }
+        tracing::warn!(
+            waited_ms = millis(limit),
+            "the pooler had no server in time"
+        );
+        Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
     }
 
     /// Commits the innermost transaction.

@@ -32,7 +32,7 @@ impl Database {
             ),
             Ok(_) => {}
             Err(error) => {
-                tracing::debug!(%error, "can't see how many connections the server allows")
+                tracing::debug!(%error, "can't see how many connections the server allows");
             }
         }
     }

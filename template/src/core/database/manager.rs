@@ -8,8 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
-use sea_orm::sqlx;
+use deadpool::{
+    Runtime,
+    managed::{self, Metrics, Pool, QueueMode, RecycleError, RecycleResult, Timeouts},
+};
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 #[cfg(feature = "sqlite")]
 use super::sqlite::{Lite, Role};
@@ -20,6 +23,9 @@ use super::{
     postgres::{Pg, Server},
     settings::Settings,
 };
+
+/// How long an idle connection may take to answer that it is still there.
+const PING_LIMIT: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
     /// Set while connections are taken out of the pool to be put back as they are: nobody has to know whether they are good.
@@ -134,4 +140,31 @@ async fn open(target: Target, shared: Arc<Shared>) -> Result<Raw, sqlx::Error> {
     };
     shared.instruments.create_time.record(begun.elapsed());
     Ok(raw)
+}
+
+/// An empty pool of connections to the target.
+pub(super) fn pool(
+    settings: &Settings,
+    shared: &Arc<Shared>,
+    target: Target,
+    max_size: usize,
+) -> Result<Pool<Manager>, DbErr> {
+    let manager = Manager {
+        target,
+        shared: Arc::clone(shared),
+        max_age: settings.max_age,
+        ping_after: settings.ping_after,
+        openings: Openings::default(),
+    };
+    Pool::builder(manager)
+        .max_size(max_size)
+        // the last one back is the first one out, so that those beyond need lie idle and can be closed
+        .queue_mode(QueueMode::Lifo)
+        .timeouts(Timeouts {
+            recycle: Some(PING_LIMIT),
+            ..Timeouts::default()
+        })
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))
 }

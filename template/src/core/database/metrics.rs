@@ -7,7 +7,7 @@ use metrics::{Counter, Histogram, counter, gauge, histogram};
 use super::pool::Database;
 
 /// Connections that are open, by state: `idle` or `used`.
-const CONNECTIONS: &str = "db_client_connection_count";
+const CONNECTIONS: &str = "db_client_connections";
 /// Connections that the pool may hold.
 const MAX: &str = "db_client_connection_max";
 /// Callers that wait for a connection.
@@ -22,6 +22,17 @@ const USE_TIME: &str = "db_client_connection_use_time_seconds";
 const CREATE_TIME: &str = "db_client_connection_create_time_seconds";
 /// How long statements took.
 const OPERATION_DURATION: &str = "db_client_operation_duration_seconds";
+
+crate::register_metrics! {
+    gauge CONNECTIONS: "Open connections.", labels ["state"];
+    gauge MAX: "Connections that the pool may hold.";
+    gauge PENDING: "Callers that wait for a connection.";
+    counter TIMEOUTS: "Callers that got no connection in time.";
+    histogram WAIT_TIME: "Time that callers waited for a connection.";
+    histogram USE_TIME: "Time that callers kept a connection.";
+    histogram CREATE_TIME: "Time it took to open a connection.";
+    histogram OPERATION_DURATION: "Time that statements took.", labels ["db_operation_name"];
+}
 
 /// The first words of statements, which tell them apart in metrics and traces. Any other is [`OTHER`].
 const OPERATIONS: [&str; 9] = [

@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool::{
-    Runtime,
-    managed::{self, PoolError, QueueMode, Timeouts},
-};
+use deadpool::managed::{self, PoolError};
 use futures::future::join_all;
 use sea_orm::{
     AccessMode, ConnAcquireErr, DbBackend, DbErr, IsolationLevel, RuntimeErr, TransactionOptions,
@@ -21,8 +18,7 @@ use super::{
     connection::Connection,
     guard::Guard,
     keeper::{Keeper, Policy},
-    manager::{Manager, Shared, Target},
-    opening::Openings,
+    manager::{self, Manager, Shared, Target},
     settings::Settings,
     status::{Exhausted, PoolStatus},
     transaction::Transaction,
@@ -30,9 +26,6 @@ use super::{
 use crate::core::config::DatabaseConfig;
 
 type Pool = managed::Pool<Manager>;
-
-/// How long an idle connection may take to answer that it is still there.
-const PING_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long [`Database::close`] waits for connections in use. A statement ends earlier, at the command timeout.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
@@ -87,7 +80,7 @@ impl Database {
 
     fn open(settings: Settings) -> Result<Self, DbErr> {
         let shared = Arc::new(Shared::new(&settings));
-        let pool = |target, max_size| build(&settings, &shared, target, max_size);
+        let pool = |target, max_size| manager::pool(&settings, &shared, target, max_size);
         let inner = match &settings.url {
             super::settings::Url::Postgres(server) => Inner {
                 backend: DbBackend::Postgres,
@@ -333,30 +326,4 @@ impl Inner {
             ..policy
         }
     }
-}
-
-fn build(
-    settings: &Settings,
-    shared: &Arc<Shared>,
-    target: Target,
-    max_size: usize,
-) -> Result<Pool, DbErr> {
-    let manager = Manager {
-        target,
-        shared: Arc::clone(shared),
-        max_age: settings.max_age,
-        ping_after: settings.ping_after,
-        openings: Openings::default(),
-    };
-    Pool::builder(manager)
-        .max_size(max_size)
-        // the last one back is the first one out, so that those beyond need lie idle and can be closed
-        .queue_mode(QueueMode::Lifo)
-        .timeouts(Timeouts {
-            recycle: Some(PING_LIMIT),
-            ..Timeouts::default()
-        })
-        .runtime(Runtime::Tokio1)
-        .build()
-        .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))
 }

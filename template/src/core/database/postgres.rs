@@ -18,7 +18,7 @@ const CHECK_INTERVAL_MS: u64 = 10;
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) options: PgConnectOptions,
-    /// Settings of the owner's, which are sent with ours if they can't be start-up options.
+    /// Settings of the owner's that are sent with ours: behind a pooler, which refuses them as start-up options.
     pub(super) settings: Vec<(String, String)>,
     /// A pooler stands between, and gives a connection a server for one transaction at a time.
     pub(super) pooled: bool,
@@ -43,15 +43,13 @@ impl Pg {
         let scope = if server.pooled { "SET LOCAL" } else { "SET" };
         // the limit is the server's, so it holds whatever becomes of us; 0 is PostgreSQL's "none"
         let millis = command_timeout.map_or(0, |timeout| timeout.as_millis());
-        let mut settings = format!("{scope} statement_timeout = {millis}");
-        for (name, value) in &server.settings {
+        let mut settings = vec![format!("{scope} statement_timeout = {millis}")];
+        settings.extend(server.settings.iter().map(|(name, value)| {
             let value = value.replace('\'', "''");
             // not SET, which would take a list for a single value
-            settings += &format!(
-                "; SELECT set_config('{name}', '{value}', {})",
-                server.pooled
-            );
-        }
+            format!("SELECT set_config('{name}', '{value}', true)")
+        }));
+        let settings = settings.join("; ");
         let all =
             format!("{settings}; {scope} client_connection_check_interval = {CHECK_INTERVAL_MS}");
         let tried = if server.pooled {

@@ -12,6 +12,13 @@ const RESENDS: &str = "http_client_request_resends_total";
 /// 0 closed, 1 half-open, 2 open.
 const BREAKER_STATE: &str = "http_client_breaker_state";
 
+crate::register_metrics! {
+    histogram REQUEST_DURATION: "Time until the answer of another service was read or given up; every attempt counts.", labels ["server_address", "http_request_method", "http_response_status_code", "error_type"];
+    gauge ACTIVE_REQUESTS: "Requests to other services under way.", labels ["server_address"];
+    counter RESENDS: "Attempts after the first.", labels ["server_address"];
+    gauge BREAKER_STATE: "State of the circuit breaker: 0 closed, 1 half-open, 2 open.", labels ["server_address"];
+}
+
 /// How a request ended.
 pub(super) enum Ended {
     /// With an answer.

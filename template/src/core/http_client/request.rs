@@ -16,6 +16,7 @@ use super::retry;
 use super::upstream::Upstream;
 use crate::core::deadline::Deadline;
 use crate::core::request_id::RequestId;
+use crate::core::telemetry;
 
 /// How large an answer's body may be unless a request says otherwise, in bytes: 8 MiB, so that 100 answers at once
 /// (`HTTP_CLIENT_MAX_CONNECTIONS`) stay below 1 GiB.
@@ -184,6 +185,7 @@ fn add_context(headers: &mut HeaderMap) {
     {
         headers.insert("x-request-id", id);
     }
+    telemetry::inject(headers);
 }
 
 fn say(upstream: &Upstream, resends: u32, pause: Duration, tried: &Result<Tried, Failed>) {

@@ -35,6 +35,13 @@ use crate::core::config::{Config, LogConfig, LogFormat};
 
 type BoxLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
+/// What listens to spans and to log lines, to send them somewhere.
+#[derive(Default)]
+struct Sent {
+    traces: Option<BoxLayer>,
+    logs: Option<BoxLayer>,
+}
+
 /// Where log lines go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -71,29 +78,25 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     metrics::install()?;
     let section = config.section::<LogConfig>();
     let filter = filter::filter(config.rust_log(), &section.level);
-    let mut lines: Vec<BoxLayer> = vec![
-        Box::new(KeepFields),
-        Box::new(CountLines::new()),
-        match (section.format, output) {
-            (LogFormat::Json, Output::Stdout) => Box::new(JsonLines::new(io::stdout)),
-            (LogFormat::Json, Output::Stderr) => Box::new(JsonLines::new(io::stderr)),
-            (LogFormat::Pretty, Output::Stdout) => {
-                Box::new(pretty(io::stdout().is_terminal()).with_writer(io::stdout))
-            }
-            (LogFormat::Pretty, Output::Stderr) => {
-                Box::new(pretty(io::stderr().is_terminal()).with_writer(io::stderr))
-            }
-        },
-    ];
-    let mut listeners: Vec<BoxLayer> = Vec::new();
+    let writer: BoxLayer = match (section.format, output) {
+        (LogFormat::Json, Output::Stdout) => Box::new(JsonLines::new(io::stdout)),
+        (LogFormat::Json, Output::Stderr) => Box::new(JsonLines::new(io::stderr)),
+        (LogFormat::Pretty, Output::Stdout) => {
+            Box::new(pretty(io::stdout().is_terminal()).with_writer(io::stdout))
+        }
+        (LogFormat::Pretty, Output::Stderr) => {
+            Box::new(pretty(io::stderr().is_terminal()).with_writer(io::stderr))
+        }
+    };
     #[cfg(feature = "otlp")]
-    {
-        let otlp = otlp::start(config)?;
-        lines.extend(otlp.logs);
-        listeners.extend(otlp.traces);
-    }
+    let sent = otlp::start(config)?;
+    #[cfg(not(feature = "otlp"))]
+    let sent = Sent::default();
+    let lines: [BoxLayer; 3] = [Box::new(KeepFields), Box::new(CountLines::new()), writer];
+    let lines: Vec<BoxLayer> = lines.into_iter().chain(sent.logs).collect();
     let filter = filter.and(filter_fn(|what| !is_for_traces_only(what)));
-    listeners.push(Box::new(lines.with_filter(filter)));
+    let lines: BoxLayer = Box::new(lines.with_filter(filter));
+    let listeners: Vec<BoxLayer> = sent.traces.into_iter().chain([lines]).collect();
     tracing_subscriber::registry().with(listeners).try_init()?;
     panics::log();
     for warning in config.warnings() {

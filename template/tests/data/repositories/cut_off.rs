@@ -127,7 +127,7 @@ impl State {
     async fn of(pool: &Database) -> Self {
         let row = Gadget::row(1);
         let row = id_of::<Gadget>(&Gadget::repository(pool).create(row).await.unwrap());
-        let rows = (0..STREAMED).map(|number| Gadget::row(number)).collect();
+        let rows = (0..STREAMED).map(Gadget::row).collect();
         Gadget::repository(pool).create_many(rows).await.unwrap();
         Self {
             row,

@@ -3,6 +3,8 @@
 #![cfg(feature = "http-client")]
 
 use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+use std::sync::Arc;
 use std::time::Duration;
 
 use app::core::config::Config;
@@ -10,6 +12,7 @@ use app::core::deadline::Deadline;
 use app::core::http::AppError;
 use app::core::http_client::{HttpClient, HttpClientError};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use tracing_subscriber::fmt::format::FmtSpan;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
 /// Opens when two of four fail, for a second.
@@ -189,4 +192,65 @@ async fn requests_are_counted_by_host() {
     }
     "#);
     drop(unread);
+}
+
+#[tokio::test]
+async fn a_panic_gives_back_what_a_request_held() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let server = server([(ResponseTemplate::new(200), 9)]).await;
+    let settings = [
+        ("HTTP_CLIENT_MAX_CONNECTIONS", "1"),
+        ("HTTP_CLIENT_POOL_TIMEOUT_SECS", "1"),
+    ];
+    let client = HttpClient::new(Config::for_tests(settings).section()).unwrap();
+    let answer = client.get(server.uri()).send().await.unwrap();
+    let task = tokio::spawn(async move {
+        let _unread = answer;
+        panic!("on purpose");
+    });
+    task.await.unwrap_err();
+    assert_eq!(status(&client, &server).await, 200, "its place is free");
+    let host = server.address().to_string();
+    let active = "http_client_active_requests{server_address=<server>}";
+    let shown = shown(&snapshotter, &host);
+    assert!(shown[active].abs() < f64::EPSILON, "{shown:#?}");
+}
+
+#[tokio::test]
+async fn an_attempt_is_a_span_without_what_could_be_secret() {
+    let mut file = tempfile::tempfile().unwrap();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(Arc::new(file.try_clone().unwrap()))
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = server([(ResponseTemplate::new(503), 9)]).await;
+    let url = format!("{}/quotes/7?token=s3cret", server.uri());
+    let answer = client().get(url).send().await.unwrap();
+    answer.bytes().await.unwrap();
+
+    let mut lines = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut lines).unwrap();
+    assert!(!lines.contains("s3cret"), "{lines}");
+    let spans = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let mut spans = spans.filter(|line: &serde_json::Value| line["span"]["name"] == "http_client");
+    let span = spans.next().unwrap()["span"].clone();
+    insta::assert_json_snapshot!(span, { "[\"server.address\"]" => "<server>" }, @r#"
+    {
+      "http.request.method": "GET",
+      "http.response.status_code": 503,
+      "name": "http_client",
+      "otel.kind": "client",
+      "otel.name": "GET",
+      "otel.status_code": "ERROR",
+      "server.address": "<server>",
+      "url.path": "/quotes/7"
+    }
+    "#);
 }

@@ -28,3 +28,4 @@ mod responses;
 mod server;
 mod state;
 mod toys;
+mod traces;

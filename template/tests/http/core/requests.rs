@@ -134,6 +134,26 @@ async fn a_request_whose_client_leaves_has_its_line_too() {
 }
 
 #[tokio::test]
+async fn the_lines_of_a_request_carry_its_callers_trace() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let logs = Logs::capture();
+    let app = TestApp::without_database();
+    for parent in [
+        format!("00-{TRACE}-00f067aa0ba902b7-01"),
+        "00-nonsense-00f067aa0ba902b7-01".to_owned(),
+    ] {
+        app.get("/toys").header("traceparent", &parent).await;
+    }
+    let lines = logs.of_requests();
+    assert_eq!(lines[0]["span"]["trace_id"], TRACE);
+    assert_eq!(
+        lines[1]["span"].get("trace_id"),
+        None,
+        "invalid ones are ignored"
+    );
+}
+
+#[tokio::test]
 async fn browsers_are_told_what_not_to_do_with_an_answer() {
     let settings = [("DOCS_ENABLED", "true")];
     let app = TestApp::without_database_in(AppEnv::Prod, Surface::Public, settings);

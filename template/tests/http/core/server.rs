@@ -210,6 +210,25 @@ async fn a_handler_learns_who_asks() {
 }
 
 #[tokio::test]
+async fn what_is_no_http_or_too_much_of_it_is_refused_by_the_library() {
+    let server = Server::bind(state(AppEnv::Local, "0", None)).await.unwrap();
+    let address = server.address();
+    let running = tokio::spawn(server.run_until(std::future::pending));
+    let answer = ask(address, "what?\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET / HTTP/1.1\r\nx-long: {}", "x".repeat(64 * 1024));
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // what was not read of the head makes the end an error
+    let _ = connection.read_to_end(&mut answer).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    running.abort();
+}
+
+#[tokio::test]
 async fn http2_is_understood_without_tls() {
     let server = Server::bind(state(AppEnv::Local, "0", None)).await.unwrap();
     let address = server.address();

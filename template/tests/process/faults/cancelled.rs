@@ -13,7 +13,7 @@ use sea_orm::TransactionSession;
 
 use super::{
     client::Client,
-    sessions::{count, lock_users, nothing_runs, now},
+    sessions::{WAITING, at_least, lock_users, nothing_runs, now},
 };
 use crate::{
     program::Program,
@@ -74,10 +74,8 @@ async fn ten_thousand_requests_cut_off_in_mid_query_leave_nothing_behind() {
             .map(|_| tokio::spawn(client.get("/api/v1/users")))
             .collect();
         // of those before, some may not have ended yet
-        let these = format!("wait_event_type = 'Lock' AND query_start > '{since}'");
-        while count(&database, &these).await < i64::try_from(AT_ONCE).unwrap() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let these = format!("{WAITING} AND query_start > '{since}'");
+        at_least(i64::try_from(AT_ONCE).unwrap(), &database, &these).await;
         for request in requests {
             request.abort(); // closes its connection
         }

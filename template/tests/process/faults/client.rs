@@ -73,11 +73,13 @@ impl Client {
     ) -> impl Future<Output = Answer> + Send {
         let caller = std::panic::Location::caller();
         async move {
-            match timeout(PATIENCE, self.exchange(method, &path, &body)).await {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(error)) => panic!("{caller}: {method} {path} was not answered: {error}"),
-                Err(_) => panic!("{caller}: {method} {path} has no answer after {PATIENCE:?}"),
-            }
+            let answer = timeout(PATIENCE, self.exchange(method, &path, &body)).await;
+            let answer = answer.unwrap_or_else(|_| {
+                panic!("{caller}: {method} {path} has no answer after {PATIENCE:?}")
+            });
+            answer.unwrap_or_else(|error| {
+                panic!("{caller}: {method} {path} was not answered: {error}")
+            })
         }
     }
 

@@ -132,7 +132,6 @@ async fn survives(program: Program, stop: impl AsyncFnOnce(), start: impl AsyncF
         *phase.entry(answer.status).or_default() += 1;
     }
     let summary = format!("before {before:?}, meanwhile {meanwhile:?}, after {after:?}");
-    println!("answers by status: {summary}");
     assert!(
         !before.contains_key(&503),
         "503 before the outage: {summary}"

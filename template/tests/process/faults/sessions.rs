@@ -22,27 +22,44 @@ pub(super) async fn lock_users(database: &TestDatabase) -> Transaction {
 }
 
 /// Those that wait for a lock.
-pub(super) async fn waiting_for_locks(database: &TestDatabase) -> i64 {
-    count(database, "wait_event_type = 'Lock'").await
+pub(super) const WAITING: &str = "wait_event_type = 'Lock'";
+
+/// Waits until there are so many of which this is true.
+#[track_caller]
+pub(super) fn at_least(
+    sessions: i64,
+    database: &TestDatabase,
+    condition: &str,
+) -> impl Future<Output = ()> {
+    until(database, condition, move |found| found >= sessions)
 }
 
 /// Waits until none runs a statement or has a transaction open.
 #[track_caller]
 pub(super) fn nothing_runs(database: &TestDatabase) -> impl Future<Output = ()> {
+    until(database, "state <> 'idle'", |busy| busy == 0)
+}
+
+#[track_caller]
+fn until(
+    database: &TestDatabase,
+    condition: &str,
+    is_so: impl Fn(i64) -> bool,
+) -> impl Future<Output = ()> {
     let caller = std::panic::Location::caller();
     async move {
         let since = Instant::now();
         loop {
-            let busy = count(database, "state <> 'idle'").await;
-            if busy == 0 {
+            let found = count(database, condition).await;
+            if is_so(found) {
                 break;
             }
             let waited = since.elapsed();
             assert!(
                 waited < PATIENCE,
-                "{caller}: {busy} sessions work for nobody, after {waited:?}"
+                "{caller}: there are {found} sessions with {condition} after {waited:?}"
             );
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::TransactionSession;
 
 use super::{
     client::Client,
-    sessions::{lock_users, waiting_for_locks},
+    sessions::{WAITING, at_least, count, lock_users},
 };
 use crate::{
     program::Program,
@@ -22,7 +22,10 @@ async fn a_statement_over_its_time_is_ended_by_the_server_and_answered_with_504(
     let program = Program::on_free_port()
         .with_all(database.settings())
         .with("DATABASE_POOL_MAX_SIZE", "1")
-        .with("DATABASE_COMMAND_TIMEOUT_SECS", "1");
+        .with("DATABASE_COMMAND_TIMEOUT_SECS", "1")
+        // it must not be this that ends it
+        .with("SERVER_REQUEST_TIMEOUT_SECS", "600")
+        .with("SERVER_SHUTDOWN_TIMEOUT_SECS", "600");
     let mut service = program.start(&[]);
     let client = Client::of(&service.url());
     let lock = lock_users(&database).await;
@@ -36,7 +39,7 @@ async fn a_statement_over_its_time_is_ended_by_the_server_and_answered_with_504(
     );
     // the lock is still held
     assert_eq!(
-        waiting_for_locks(&database).await,
+        count(&database, WAITING).await,
         0,
         "the statement was ended"
     );
@@ -67,9 +70,7 @@ async fn whoever_waits_for_a_pool_full_of_slow_statements_is_told_so_in_time() {
     let slow: Vec<_> = (0..3)
         .map(|_| tokio::spawn(client.get("/api/v1/users")))
         .collect();
-    while waiting_for_locks(&database).await < 3 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    at_least(3, &database, WAITING).await;
 
     let waiters: Vec<_> = (0..WAITERS)
         .map(|_| tokio::spawn(client.get("/api/v1/products")))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::{io::AsyncWriteExt, sync::mpsc, task::JoinSet};
 
 use super::{
-    addresses, alone,
+    PATIENCE, addresses, alone,
     client::{Client, get},
     connections::resident,
     on_two_ports, upload_path,
@@ -22,6 +22,9 @@ async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
     let _alone = alone().await;
     let program = on_two_ports()
         .with("SERVER_MAX_IN_FLIGHT", LIMIT.to_string())
+        // What was taken on must not be given up while the rest is offered.
+        .with("SERVER_REQUEST_TIMEOUT_SECS", "600")
+        .with("SERVER_SHUTDOWN_TIMEOUT_SECS", "600")
         .with("LOG_LEVEL", "info");
     let Some(path) = upload_path(&program) else {
         return; // a project without a request that is under way for as long as a client likes
@@ -46,8 +49,14 @@ async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
             }
         }
     });
+    // the last ones are on their way
+    let start = Instant::now();
     while get(public, "/").await.unwrap().status == 200 {
-        // the last ones are on their way
+        let limited = start.elapsed() < PATIENCE;
+        assert!(
+            limited,
+            "there is no limit: all {LIMIT} are under way, and more are taken on"
+        );
     }
     let start = Instant::now();
     let mut offered = JoinSet::new();

@@ -221,7 +221,9 @@ async fn a_client_that_does_not_read_is_cut_off() {
 async fn a_stream_whose_client_takes_nothing_is_reset_and_the_others_go_on() {
     const INITIAL_WINDOW_SIZE: &[u8] = &[0, 4, 0, 0, 0, 0];
     let _alone = alone().await;
-    let program = on_two_ports().with("SERVER_WRITE_STALL_SECS", "1");
+    let program = on_two_ports()
+        .with("SERVER_WRITE_STALL_SECS", "1")
+        .with("SERVER_KEEP_ALIVE_SECS", "3600");
     let mut service = program.start(&[]);
     let (_, public) = addresses(&mut service);
     let mut stream = TcpStream::connect(public).await.unwrap();
@@ -257,4 +259,26 @@ async fn until(stream: &mut TcpStream, kind: u8, id: u32) {
         }
         assert_ne!(read, 7, "the connection was ended, not the stream");
     }
+}
+
+/// "Rapid reset" (CVE-2023-44487): such requests cost the client nothing, and were never answered.
+#[tokio::test]
+async fn requests_that_are_taken_back_at_once_end_the_connection() {
+    let _alone = alone().await;
+    // so that nothing else ends it
+    let program = on_two_ports().with("SERVER_KEEP_ALIVE_SECS", "3600");
+    let mut service = program.start(&[]);
+    let (_, public) = addresses(&mut service);
+    let mut stream = TcpStream::connect(public).await.unwrap();
+    let mut flood = PREFACE.to_vec();
+    for number in 0..1000 {
+        let id = 2 * number + 1;
+        flood.extend(h2_request(id, 2, "/", true));
+        flood.extend(h2_frame(RST_STREAM, 0, id, &[0, 0, 0, 8]));
+    }
+    // it may be ended in the middle of this
+    let _ = stream.write_all(&flood).await;
+    let end = read_to_end(&mut stream, PATIENCE).await;
+    end.expect("a flood of requests that are taken back is put up with");
+    assert_eq!(get(public, "/").await.unwrap().status, 200);
 }

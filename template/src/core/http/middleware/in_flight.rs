@@ -21,6 +21,10 @@ use crate::core::http::error::{AppError, ProblemCode};
 /// The metric of requests that were answered with 503 at once.
 const SHED: &str = "http_server_requests_shed_total";
 
+crate::register_metrics! {
+    counter SHED: "Requests answered with 503 at once, since SERVER_MAX_IN_FLIGHT were under way.";
+}
+
 /// When a client may come again: what is under way mostly ends within a second.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 

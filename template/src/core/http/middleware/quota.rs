@@ -72,23 +72,22 @@ impl Quotas {
         let set = &self.sets[client as usize % SETS];
         let mut places = set.lock().unwrap_or_else(PoisonError::into_inner);
         let known = places.iter().position(|place| place.client == client);
-        let place = match known {
-            Some(known) => &mut places[known],
-            None => {
-                let [first, others @ ..] = &mut *places;
-                let least = others.iter_mut().fold(first, |least, place| {
-                    if place.whole_at < least.whole_at {
-                        place
-                    } else {
-                        least
-                    }
-                });
-                *least = Place {
-                    client,
-                    whole_at: 0,
-                };
-                least
-            }
+        let place = if let Some(known) = known {
+            &mut places[known]
+        } else {
+            let [first, others @ ..] = &mut *places;
+            let least = others.iter_mut().fold(first, |least, place| {
+                if place.whole_at < least.whole_at {
+                    place
+                } else {
+                    least
+                }
+            });
+            *least = Place {
+                client,
+                whole_at: 0,
+            };
+            least
         };
         let used = place.whole_at.saturating_sub(now);
         let whole = self.burst * self.interval;
@@ -113,7 +112,6 @@ impl Quotas {
 fn who(address: IpAddr) -> (bool, u64) {
     match address {
         IpAddr::V4(address) => (false, address.to_bits().into()),
-        #[expect(clippy::cast_possible_truncation, reason = "64 bits are left")]
         IpAddr::V6(address) => (true, (address.to_bits() >> 64) as u64),
     }
 }
@@ -127,7 +125,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn address(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+        text.parse().ok()
     }
 
     fn passes(quotas: &Quotas, client: Option<IpAddr>, now: u64) -> bool {

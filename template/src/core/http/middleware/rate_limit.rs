@@ -21,6 +21,8 @@ use crate::core::http::error::{AppError, ProblemCode};
 /// How many requests were refused.
 const REQUESTS_LIMITED: &str = "http_server_requests_limited_total";
 
+crate::register_metrics! { counter REQUESTS_LIMITED: "Requests answered with 429."; }
+
 /// What is left of the quota (`r`), and the seconds until it is whole again (`t`).
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 

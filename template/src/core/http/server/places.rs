@@ -12,6 +12,8 @@ use tracing::warn;
 /// The metric of open connections, without those of the management port.
 const CONNECTIONS: &str = "http_server_connections";
 
+crate::register_metrics! { gauge CONNECTIONS: "Open connections."; }
+
 /// How often the log says that a port is full.
 const REMINDER: Duration = Duration::from_mins(1);
 

@@ -1,6 +1,6 @@
 //! Metrics: each is declared once, next to the code that emits it, and `/metrics` shows them to Prometheus.
 //!
-//! Code emits with the macros of the crate `metrics`, such as `metrics::counter!`. Before [`install`](crate::core::telemetry::metrics::install) they do nothing.
+//! Code emits with the macros of the crate `metrics`, such as `metrics::counter!`. Before [`install`] they do nothing.
 
 mod declaration;
 mod lines;

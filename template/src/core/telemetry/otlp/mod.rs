@@ -19,14 +19,14 @@ use opentelemetry::{
 use opentelemetry_sdk::{
     Resource,
     logs::{self as sdk_logs, BatchLogProcessor, SdkLoggerProvider},
-    trace::{self as sdk_trace, BatchSpanProcessor, Sampler, SdkTracerProvider},
+    trace::{self as sdk_trace, BatchSpanProcessor, Sampler, SdkTracerProvider, SpanLimits},
 };
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 
 use self::{exporter::Exporter, filter::Traced, logs::LogRecords};
-use super::{BoxLayer, build, context::TraceContext};
+use super::{BoxLayer, Sent, build, context::TraceContext};
 use crate::core::config::{Config, OtelConfig, TracesSampler};
 
 pub use self::exporter::OtlpError;
@@ -50,31 +50,24 @@ struct Started {
     logs: Option<SdkLoggerProvider>,
 }
 
-/// What listens to spans and to log lines.
-#[derive(Default)]
-pub(super) struct Layers {
-    pub(super) traces: Option<BoxLayer>,
-    pub(super) logs: Option<BoxLayer>,
-}
-
 /// Starts to send what the configuration asks for.
-pub(super) fn start(config: &Config) -> Result<Layers, OtlpError> {
+pub(super) fn start(config: &Config) -> Result<Sent, OtlpError> {
     let section = config.section::<OtelConfig>();
     let mut started = Started::default();
-    let mut layers = Layers::default();
+    let mut sent = Sent::default();
     if section.exports_traces() {
         let provider = tracer_provider(config, section)?;
-        layers.traces = Some(trace_layer(&provider));
+        sent.traces = Some(trace_layer(&provider));
         started.traces = Some(provider);
     }
     if section.exports_logs() {
         let provider = logger_provider(config, section)?;
         let logger = provider.logger(env!("CARGO_PKG_NAME"));
-        layers.logs = Some(Box::new(LogRecords::new(logger)));
+        sent.logs = Some(Box::new(LogRecords::new(logger)));
         started.logs = Some(provider);
     }
     STARTED.get_or_init(|| started);
-    Ok(layers)
+    Ok(sent)
 }
 
 /// Sends what still waits, for two seconds at most. Spans and log records that come later are lost.
@@ -106,6 +99,7 @@ fn tracer_provider(config: &Config, section: &OtelConfig) -> Result<SdkTracerPro
     Ok(SdkTracerProvider::builder()
         .with_resource(resource(config, section)?)
         .with_sampler(sampler(section))
+        .with_span_limits(SpanLimits::default())
         .with_span_processor(processor.with_batch_config(batches).build())
         .build())
 }
