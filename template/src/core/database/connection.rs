@@ -260,6 +260,10 @@ impl Connection {
     async fn begin_at_pooler(&mut self, sql: String) -> Result<(), DbErr> {
         let limit = self.shared.acquire_timeout;
         if let Ok(begun) = tokio::time::timeout(limit, self.simple(sql)).await {
+            if begun.is_err() {
+                // the transaction may have begun before one of our settings was refused
+                self.condemn();
+            }
             return begun.map(drop);
         }
         tracing::warn!(
