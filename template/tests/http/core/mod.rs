@@ -6,8 +6,8 @@
 )]
 
 mod bodies;
-mod coalescing;
 mod breaker;
+mod coalescing;
 mod compression;
 mod cors;
 mod deadline;
@@ -27,5 +27,6 @@ mod requests;
 mod responses;
 mod server;
 mod state;
+mod timing;
 mod toys;
 mod traces;
