@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
 use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ use tracing::Instrument;
 pub use self::counts::Counts;
 use self::slots::{Next, Slots};
 use crate::core::config::CoalescingConfig;
+use crate::core::request_id::RequestId;
+use crate::core::telemetry::context::TraceContext;
+use crate::core::time_spent::TimeSpent;
 
 /// Makes coalescers, and knows what each of them did.
 #[derive(Clone)]
@@ -64,7 +68,10 @@ impl Coalescing {
     /// A coalescer of this name, by which its figures are found. Two of one name count together.
     #[must_use]
     pub fn of<K, V, E>(&self, name: &'static str) -> Coalescer<K, V, E> {
-        let counts = locked(&self.counts).entry(name).or_default().clone();
+        let counts = locked(&self.counts)
+            .entry(name)
+            .or_insert_with(|| Counts::of(name))
+            .clone();
         Coalescer(Arc::new(Inner {
             enabled: self.enabled,
             kept: self.kept,
@@ -108,8 +115,9 @@ where
 {
     /// What `load` comes to, or a load of the same key that runs already; then this one is dropped unused.
     ///
-    /// The load is a task of its own: a caller that gives up ends it for nobody. It must have a limit of its own, as statements
-    /// and outbound requests do.
+    /// The load is a task of its own: a caller that gives up ends it for nobody. It is done for whoever asked first: its log lines,
+    /// its outbound requests and the time it spends are told under that request. Only that request's deadline doesn't bind it, for
+    /// those who join may have more time. So it must have a limit of its own, as statements and outbound requests do.
     ///
     /// # Errors
     ///
@@ -147,7 +155,7 @@ where
                     // There may be nobody left who waits.
                     let _ = sender.send(Some(result));
                 };
-                tokio::spawn(load.in_current_span());
+                tokio::spawn(for_this_request(load).in_current_span());
                 receiver
             }
             Next::Alone => return asked.miss(load).await,
@@ -203,6 +211,23 @@ impl<K: Eq + Hash, V, E> Drop for Writing<K, V, E> {
     fn drop(&mut self) {
         locked(&self.coalescer.0.slots).end_write(&self.key);
     }
+}
+
+/// Gives work that goes on in another task what it is to know of the request that is being answered.
+fn for_this_request(
+    work: impl Future<Output = ()> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
+    if let Some(caller) = TraceContext::current() {
+        work = Box::pin(caller.scope(work));
+    }
+    if let Some(id) = RequestId::current() {
+        work = Box::pin(id.scope(work));
+    }
+    if let Some(spent) = TimeSpent::current() {
+        work = Box::pin(spent.scope(work));
+    }
+    work
 }
 
 /// Nothing that is done under these locks can fail halfway.

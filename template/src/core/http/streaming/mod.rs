@@ -4,6 +4,7 @@
 //! connection is cut in that case: over HTTP/1.1 the last chunk is missing, over HTTP/2 the stream is reset; and a JSON array is not closed.
 
 mod format;
+mod metrics;
 mod query;
 mod writer;
 
@@ -23,6 +24,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
 
 pub use self::format::StreamFormat;
+use self::metrics::Active;
 pub use self::query::StreamQuery;
 use self::writer::{Piece, Writer};
 use super::{AppError, Result};
@@ -80,6 +82,7 @@ impl<T: Serialize + Send + 'static> Streamed<T> {
             stall: Duration::from_secs(stall_secs),
             piece: BytesMut::new(),
             rows: 0,
+            active: Active::begin(),
             _place: place,
         };
         tokio::spawn(writer.write_all::<E, T>(first, list).in_current_span());

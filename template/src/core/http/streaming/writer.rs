@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::StreamFormat;
+use super::metrics::Active;
 use crate::core::database::DataError;
 use crate::core::database::keyset::Listed;
 use crate::core::database::reader::ListReader;
@@ -40,6 +41,7 @@ pub(super) struct Writer {
     pub(super) stall: Duration,
     pub(super) piece: BytesMut,
     pub(super) rows: u64,
+    pub(super) active: Active,
     pub(super) _place: OwnedSemaphorePermit,
 }
 
@@ -58,6 +60,12 @@ impl Writer {
             ended = self.write::<E, T>(first, list) => ended,
         };
         let (rows, duration_ms) = (self.rows, start.elapsed().as_millis());
+        self.active.end(match ended {
+            Ok(()) => "whole",
+            Err(Broken::Left) => "left",
+            Err(Broken::Stalled) => "stalled",
+            Err(Broken::Data(_) | Broken::Row(_)) => "failed",
+        });
         match ended {
             Ok(()) => info!(rows, duration_ms, "stream ended"),
             Err(Broken::Left) => info!(rows, duration_ms, "stream left by its client"),
@@ -99,6 +107,7 @@ impl Writer {
         }
         let mut chunk = first;
         while let Some(rows) = chunk {
+            let count = rows.len() as u64;
             for row in rows {
                 self.put(&T::from(row))?;
                 if self.piece.len() >= PIECE {
@@ -107,6 +116,7 @@ impl Writer {
             }
             // Before the next chunk: what was read is not held back by what is slow to come.
             self.send().await?;
+            self.active.sent(count);
             let next = list.next().await;
             chunk = next.map_err(|error| Broken::Data(error.into()))?;
         }
