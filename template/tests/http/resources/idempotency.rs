@@ -1,13 +1,15 @@
 //! POST requests that are sent twice.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use app::core::clock::Clock;
 use axum::http::StatusCode;
 use chrono::DateTime;
 use futures::future::join_all;
 use rstest::rstest;
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::support::TestApp;
 
@@ -167,6 +169,50 @@ async fn a_key_is_forgotten_when_its_time_is_over() {
         StatusCode::CONFLICT,
         "it is a new request, for an address that is taken"
     );
+}
+
+/// Keys that are kept.
+async fn kept(app: &TestApp) -> i64 {
+    let database = &app.state.database;
+    let count = "SELECT count(*) FROM idempotency_keys";
+    let count = Statement::from_string(database.get_database_backend(), count);
+    let row = database.query_one_raw(count).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
+}
+
+#[tokio::test]
+async fn keys_whose_time_is_over_are_removed_beside_later_requests() {
+    const OLD: i64 = 2500; // more than are removed with one statement
+    let begin = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+    let settings = [("IDEMPOTENCY_TTL_SECS", "3600")];
+    let app = TestApp::build(settings, |builder| builder.clock(Clock::fixed(begin))).await;
+    let post = |app: &TestApp, number: usize| {
+        app.post("/api/v1/users")
+            .header("idempotency-key", &format!("key-{number}"))
+            .json(&user(number))
+    };
+    post(&app, 1).await.expect_status(StatusCode::CREATED);
+    let copies = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) \
+         INSERT INTO idempotency_keys (scope, fingerprint, created_at, expires_at) \
+         SELECT 'copy ' || i, fingerprint, created_at, expires_at FROM idempotency_keys, n",
+        OLD - 1
+    );
+    let database = &app.state.database;
+    database.execute_unprepared(&copies).await.unwrap();
+
+    let app = app.at(begin + Duration::from_mins(30));
+    post(&app, 2).await.expect_status(StatusCode::CREATED);
+    let app = app.at(begin + Duration::from_secs(3601));
+    assert_eq!(kept(&app).await, OLD + 1, "none was over before");
+    post(&app, 3).await.expect_status(StatusCode::CREATED);
+    // Only a test that fails waits for so long.
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while kept(&app).await > 2 {
+        assert!(Instant::now() < deadline, "{} are kept", kept(&app).await);
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(post(&app, 2).await.header("idempotency-replayed"), "true");
 }
 
 #[rstest]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tracing::{Instrument, debug};
+use tracing::{Instrument, debug, warn};
 
 pub(super) use self::key::BodyDigest;
 pub use self::key::IdempotencyKey;
@@ -152,7 +152,7 @@ fn purge(app: &AppState) {
         match record::purge(&database, now).await {
             Ok(purged) => debug!(purged, "idempotency keys whose time was over"),
             Err(error) => {
-                debug!(%error, "idempotency keys could not be purged; the next request tries again")
+                warn!(%error, "idempotency keys whose time is over could not be removed; tried again in a minute");
             }
         }
     };

@@ -102,14 +102,22 @@ pub(super) async fn finish(tx: &Transaction, scope: &str, answer: Answer) -> Res
     Ok(())
 }
 
-/// Removes keys whose time is over; answers how many.
+/// Removes all keys whose time is over, a few at a time, so that no statement takes long; answers how many.
 pub(super) async fn purge(database: &Database, now: DateTime<Utc>) -> Result<u64> {
-    let over = Entity::find()
-        .select_only()
-        .column(Column::Scope)
-        .filter(Column::ExpiresAt.lte(now))
-        .limit(PURGED_AT_ONCE)
-        .into_query();
-    let delete = Entity::delete_many().filter(Column::Scope.in_subquery(over));
-    Ok(delete.exec(database).await?.rows_affected)
+    let mut purged = 0;
+    loop {
+        let over = Entity::find()
+            .select_only()
+            .column(Column::Scope)
+            .filter(Column::ExpiresAt.lte(now))
+            .limit(PURGED_AT_ONCE)
+            .into_query();
+        let delete = Entity::delete_many().filter(Column::Scope.in_subquery(over));
+        let removed = delete.exec(database).await?.rows_affected;
+        purged += removed;
+        // Fewer than there might have been: the rest is gone, or another replica is at it.
+        if removed < PURGED_AT_ONCE {
+            return Ok(purged);
+        }
+    }
 }
