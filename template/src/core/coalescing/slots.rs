@@ -10,7 +10,7 @@ use super::{Channel, Outcome};
 
 /// The keys, of which there are only so many at a time.
 pub(super) struct Slots<K, V, E> {
-    slots: HashMap<K, Slot<V, E>>,
+    by_key: HashMap<K, Slot<V, E>>,
     max_keys: usize,
     /// Tells loads of one key apart.
     loads: u64,
@@ -44,7 +44,7 @@ pub(super) enum Next<V, E> {
 impl<K, V, E> Slots<K, V, E> {
     pub(super) fn new(max_keys: usize) -> Self {
         Self {
-            slots: HashMap::new(),
+            by_key: HashMap::new(),
             max_keys,
             loads: 0,
         }
@@ -53,7 +53,7 @@ impl<K, V, E> Slots<K, V, E> {
 
 impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
     pub(super) fn next(&mut self, key: &K, now: Instant) -> Next<V, E> {
-        match self.slots.get(key) {
+        match self.by_key.get(key) {
             // A load that panicked has hung up.
             Some(Slot::Loading { outcome, .. }) if outcome.has_changed().is_ok() => {
                 return Next::Join(outcome.clone());
@@ -62,10 +62,10 @@ impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
             Some(Slot::Writing(_)) => return Next::Alone,
             Some(_) => {}
             None => {
-                if self.slots.len() >= self.max_keys {
+                if self.by_key.len() >= self.max_keys {
                     self.forget_the_old(now);
                 }
-                if self.slots.len() >= self.max_keys {
+                if self.by_key.len() >= self.max_keys {
                     return Next::Alone;
                 }
             }
@@ -74,7 +74,7 @@ impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
         let number = self.loads;
         let (sender, receiver) = watch::channel(None);
         let outcome = receiver.clone();
-        self.slots
+        self.by_key
             .insert(key.clone(), Slot::Loading { number, outcome });
         Next::Load {
             number,
@@ -84,7 +84,7 @@ impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
 
     /// A load has ended. What it came to is kept, unless the key was written, or loaded again, since it began.
     pub(super) fn finish(&mut self, key: &K, number: u64, kept: Option<(V, Instant)>) {
-        match self.slots.get(key) {
+        match self.by_key.get(key) {
             Some(Slot::Loading {
                 number: running, ..
             }) if *running == number => {}
@@ -92,25 +92,25 @@ impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
         }
         match kept {
             Some((value, until)) => {
-                self.slots.insert(key.clone(), Slot::Kept { value, until });
+                self.by_key.insert(key.clone(), Slot::Kept { value, until });
             }
             None => {
-                self.slots.remove(key);
+                self.by_key.remove(key);
             }
         }
     }
 
     /// From now on nobody joins what was begun before. Writes are counted beyond the number of keys, too: they must not be missed.
     pub(super) fn begin_write(&mut self, key: &K) {
-        let writes = match self.slots.get(key) {
+        let writes = match self.by_key.get(key) {
             Some(Slot::Writing(writes)) => *writes,
             _ => 0,
         };
-        self.slots.insert(key.clone(), Slot::Writing(writes + 1));
+        self.by_key.insert(key.clone(), Slot::Writing(writes + 1));
     }
 
     fn forget_the_old(&mut self, now: Instant) {
-        self.slots.retain(|_, slot| match slot {
+        self.by_key.retain(|_, slot| match slot {
             Slot::Loading { outcome, .. } => outcome.has_changed().is_ok(),
             Slot::Kept { until, .. } => *until > now,
             Slot::Writing(_) => true,
@@ -120,10 +120,10 @@ impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
 
 impl<K: Eq + Hash, V, E> Slots<K, V, E> {
     pub(super) fn end_write(&mut self, key: &K) {
-        match self.slots.get_mut(key) {
+        match self.by_key.get_mut(key) {
             Some(Slot::Writing(writes)) if *writes > 1 => *writes -= 1,
             _ => {
-                self.slots.remove(key);
+                self.by_key.remove(key);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! POST requests that are sent twice.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 use std::time::{Duration, Instant};
 
 use app::core::clock::Clock;

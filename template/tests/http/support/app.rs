@@ -26,7 +26,8 @@ pub(crate) struct TestApp {
     pub(crate) state: AppState,
     router: Router,
     document: Arc<Value>,
-    _database: Option<TestDatabase>,
+    /// It is there as long as the service is.
+    database: Option<TestDatabase>,
 }
 
 impl TestApp {
@@ -84,7 +85,7 @@ impl TestApp {
             router: api.router(&state, Surface::All),
             document: Arc::new(api.document().json().clone()),
             state,
-            _database: None,
+            database: None,
         }
     }
 
@@ -98,7 +99,7 @@ impl TestApp {
             router: api.router(&state, surface),
             document,
             state,
-            _database: database,
+            database,
         }
     }
 
@@ -107,7 +108,7 @@ impl TestApp {
         let builder = AppState::builder(self.state.config.clone())
             .database(self.state.database.clone())
             .clock(Clock::fixed(time));
-        Self::registered(builder.build().unwrap(), Surface::All, self._database)
+        Self::registered(builder.build().unwrap(), Surface::All, self.database)
     }
 
     pub(crate) fn get(&self, path: &str) -> TestRequest {

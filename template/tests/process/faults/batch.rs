@@ -23,7 +23,7 @@ const BATCH: &str = "/api/v1/users/batch";
 fn users(of: &str, count: usize) -> String {
     let users = (0..count)
         .map(|number| json!({ "name": "User", "email": format!("{of}-{number}@example.com") }));
-    serde_json::Value::from_iter(users).to_string()
+    users.collect::<serde_json::Value>().to_string()
 }
 
 async fn rows(database: &TestDatabase, table: &str) -> i64 {

@@ -49,16 +49,17 @@ async fn ask(client: &Client, path: &str) -> Vec<Answer> {
     answers.into_iter().map(Result::unwrap).collect()
 }
 
-fn report(what: &str, reads: i64, answers: &[Answer]) {
+/// What came of it; none may fail.
+fn report(what: &str, reads: i64, answers: &[Answer]) -> String {
     let mut times: Vec<_> = answers.iter().map(|answer| answer.took).collect();
     times.sort_unstable();
     let failures = answers.iter().filter(|answer| answer.status != 200).count();
-    println!(
+    assert_eq!(failures, 0, "{what}: {:?}", answers.last());
+    format!(
         "{what}: {CALLERS} callers, {reads} queries, {failures} failures, p50 {:?}, p99 {:?}",
         times[CALLERS / 2],
         times[CALLERS * 99 / 100]
-    );
-    assert_eq!(failures, 0, "{what}: {:?}", answers.last());
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -94,13 +95,13 @@ async fn a_thousand_clients_that_want_one_product_are_one_query_and_a_thousand_w
     };
     let (answers, ()) = tokio::join!(ask(&client, &path), release);
     let coalesced = reads(&database).await;
-    report("coalesced", coalesced, &answers);
+    println!("{}", report("coalesced", coalesced, &answers));
     assert_eq!(coalesced, 1, "they did not share one query");
     assert!(answers.iter().all(|answer| answer.body == answers[0].body));
 
     let answers = ask(&client, &format!("{path}/plain")).await;
     let plain = reads(&database).await - coalesced;
-    report("plain", plain, &answers);
+    println!("{}", report("plain", plain, &answers));
     assert_eq!(plain, i64::try_from(CALLERS).unwrap());
     assert!(answers.iter().all(|answer| answer.took >= QUERY));
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
@@ -73,10 +74,7 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
 
         let path = parts.uri.path().to_owned();
         let query = parts.uri.query().unwrap_or_default();
-        let caller = parts
-            .headers
-            .get(AUTHORIZATION)
-            .map(|value| value.as_bytes());
+        let caller = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let mut scope = Sha256::new();
         for part in [
             parts.method.as_str().as_bytes(),

@@ -37,6 +37,7 @@ use tower_http::cors::CorsLayer;
 use self::boundary::Boundary;
 use self::client::{Identify, Proxies};
 use self::compression::Compress;
+pub(super) use self::compression::Compressible;
 use self::guard::Guard;
 pub(super) use self::in_flight::InFlight;
 use self::in_flight::{Limit, LimitInFlight};

@@ -13,6 +13,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
@@ -27,6 +28,7 @@ pub use self::format::StreamFormat;
 use self::metrics::Active;
 pub use self::query::StreamQuery;
 use self::writer::{Piece, Writer};
+use super::middleware::Compressible;
 use super::{AppError, Result};
 use crate::core::config::StreamConfig;
 use crate::core::database::DataError;
@@ -105,6 +107,6 @@ impl<T: Serialize + Send + 'static> Streamed<T> {
 impl<T> IntoResponse for Streamed<T> {
     fn into_response(self) -> Response {
         let headers = [(CONTENT_TYPE, self.format.media_type()), (VARY, "accept")];
-        (headers, self.body).into_response()
+        (headers, Extension(Compressible), self.body).into_response()
     }
 }

@@ -137,16 +137,7 @@ async fn compare<E: Sample, C: Connection>(
                 let id = ever[at % ever.len()];
                 let mut row = E::row(number());
                 row.set(E::ID, id.into());
-                let (by_id, replaced) = (OnConflict::column(E::ID), replaced::<E>(&row));
-                let written = repository.upsert(row.clone(), by_id, &replaced).await;
-                let written = written.unwrap();
-                if let Some(before) = rows.get(&id) {
-                    row.not_set(E::VERSION);
-                    prop_assert_eq!(&written, &changed::<E>(before, &row));
-                } else {
-                    prop_assert_eq!(id_of::<E>(&written), id);
-                    prop_assert_eq!(version_of::<E>(&written), 1);
-                }
+                let written = upsert::<E, C>(connection, row, rows.get(&id)).await?;
                 rows.insert(id, written);
             }
             Operation::Delete(at, expected) => {
@@ -184,6 +175,26 @@ async fn compare<E: Sample, C: Connection>(
         repository.delete(id, None).await.unwrap();
     }
     Ok(())
+}
+
+/// Adds the row, or changes the one before it.
+async fn upsert<E: Sample, C: Connection>(
+    connection: &C,
+    mut row: Changes<E>,
+    before: Option<&Row<E>>,
+) -> Result<Row<E>, TestCaseError> {
+    let (by_id, replaced) = (OnConflict::column(E::ID), replaced::<E>(&row));
+    let repository = E::repository(connection);
+    let written = repository.upsert(row.clone(), by_id, &replaced).await;
+    let written = written.unwrap();
+    if let Some(before) = before {
+        row.not_set(E::VERSION);
+        prop_assert_eq!(&written, &changed::<E>(before, &row));
+    } else {
+        prop_assert_eq!(id_of::<E>(&written), new_id::<E>(&row));
+        prop_assert_eq!(version_of::<E>(&written), 1);
+    }
+    Ok(written)
 }
 
 /// All that is set but the key and the version.

@@ -1,6 +1,9 @@
 //! Streaming users.
 
+use std::io::Read;
+
 use axum::http::StatusCode;
+use flate2::read::GzDecoder;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -11,7 +14,7 @@ use crate::support::{TestApp, TestResponse};
 async fn app_with_users(count: usize) -> TestApp {
     let app = app().await;
     let user = |number: usize| {
-        let age = (number % 3 > 0).then_some(number % 90);
+        let age = (!number.is_multiple_of(3)).then_some(number % 90);
         json!({ "name": format!("User {}", number % 7), "email": format!("user{number}@example.com"), "age": age })
     };
     let users: Vec<Value> = (0..count).map(user).collect();
@@ -88,6 +91,26 @@ async fn who_prefers_json_gets_one_array() {
     assert_eq!(array.header("content-type"), "application/json");
     assert_eq!(array.header("vary"), "accept");
     assert_eq!(array.json(), json!(lines));
+}
+
+#[tokio::test]
+async fn who_accepts_gzip_gets_it() {
+    let app = app_with_users(40).await;
+    let path = "/api/v1/users/stream?fetch_size=5";
+    let plain = app.get(path).await;
+    assert_eq!(plain.header("content-encoding"), "");
+    let zipped = app.get(path).header("accept-encoding", "gzip").await;
+    assert_eq!(zipped.header("content-encoding"), "gzip");
+    assert!(
+        zipped.body.len() < plain.body.len() / 2,
+        "{} bytes",
+        zipped.body.len()
+    );
+    let mut unzipped = Vec::new();
+    GzDecoder::new(&*zipped.body)
+        .read_to_end(&mut unzipped)
+        .unwrap();
+    assert_eq!(unzipped, plain.body);
 }
 
 #[tokio::test]
