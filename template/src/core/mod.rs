@@ -16,6 +16,12 @@ pub mod state;
 #[cfg(feature = "http-client")]
 pub mod http_client;
 
+/// One load for all who ask for the same at the same time.
+pub mod coalescing;
+
+/// Where the time of the request that is being answered goes.
+pub mod time_spent;
+
 /// When the request that is being answered must be over.
 pub mod deadline;
 

@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use sea_orm::DbErr;
 
 use crate::core::clock::Clock;
+use crate::core::coalescing::Coalescing;
 use crate::core::config::{Config, DatabaseConfig};
 use crate::core::database::Database;
 #[cfg(feature = "http-client")]
@@ -42,6 +43,8 @@ pub struct Shared {
     /// The pooled client for requests to other services.
     #[cfg(feature = "http-client")]
     pub http_client: HttpClient,
+    /// Makes coalescers, and knows what they did.
+    pub coalescing: Coalescing,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -153,11 +156,13 @@ impl AppStateBuilder {
             Some(http_client) => http_client,
             None => HttpClient::new(self.config.section())?,
         };
+        let coalescing = Coalescing::new(self.config.section());
         let shared = Shared {
             config: self.config,
             database,
             #[cfg(feature = "http-client")]
             http_client,
+            coalescing,
             clock: self.clock,
         };
 

@@ -4,6 +4,7 @@
 //! left to the database, so that both databases have the same ones and a later step can drop them: `pk_` and the table, then
 //! `uq_`, `fk_`, `ck_`, `ix_` with table and columns. Every step has its way back.
 
+mod m20260101_000000_create_idempotency_keys;
 mod m20260101_000001_create_users;
 mod m20260101_000002_create_products;
 mod m20260101_000003_create_orders;

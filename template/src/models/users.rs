@@ -124,6 +124,25 @@ pub struct UserOut {
     pub updated_at: DateTime<Utc>,
 }
 
+/// Users that were created together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CreatedUsersOut {
+    /// How many.
+    #[schema(minimum = 1, example = 1)]
+    pub created: usize,
+    /// Their ids, in the order in which the users were sent.
+    pub ids: Vec<Uuid>,
+}
+
+impl From<Vec<Uuid>> for CreatedUsersOut {
+    fn from(ids: Vec<Uuid>) -> Self {
+        Self {
+            created: ids.len(),
+            ids,
+        }
+    }
+}
+
 /// By what a list of users can be narrowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -15,7 +15,7 @@
 use std::future::Future;
 
 use futures::{Stream, StreamExt, TryStreamExt};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable,
     PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, SelectExt, StreamTrait,
@@ -199,6 +199,35 @@ pub trait BaseRepository: Sync {
                 let chunk = Self::Entity::insert_many(chunk).exec_with_returning(self.conn());
                 created.extend(chunk.await.map_err(refused::<Self>)?);
             }
+        }
+    }
+
+    /// Adds a row, or changes the one that is there already: that with the same values in `target`, which must be the columns, or the
+    /// expression, of a unique index. Of it, only `replaced` are set, and its version is counted up. One statement.
+    ///
+    /// ```text
+    /// let by_name = OnConflict::column(Column::Name);
+    /// repository.upsert(row, by_name, &[Column::Size, Column::UpdatedAt]).await?
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Conflict`] of another unique index, [`DataError::MissingReference`], if a constraint says so.
+    fn upsert(
+        &self,
+        row: Changes<Self>,
+        target: OnConflict,
+        replaced: &[<Self::Entity as EntityTrait>::Column],
+    ) -> impl Future<Output = Result<Row<Self>>> + Send {
+        let mut target = target;
+        target.update_columns(replaced.iter().copied()).value(
+            Self::Entity::VERSION,
+            Expr::col(Self::Entity::VERSION.as_column_ref()).add(1),
+        );
+        let insert = Self::Entity::insert(row).on_conflict(target);
+        async move {
+            let written = insert.exec_with_returning(self.conn());
+            written.await.map_err(refused::<Self>)
         }
     }
 

@@ -1,7 +1,9 @@
 //! Users.
 
+use std::collections::HashSet;
+
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::core::database::Result;
 use crate::core::database::keyset::{Filter, Listed, SortKey};
@@ -23,6 +25,22 @@ impl<C: ConnectionTrait> UserRepository<'_, C> {
         let email =
             Expr::expr(Func::lower(Expr::col(Column::Email))).eq(email.to_ascii_lowercase());
         Ok(Entity::find().filter(email).one(self.0).await?)
+    }
+
+    /// Those of these addresses that users have, in lower case.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Database`](crate::core::database::DataError::Database).
+    pub async fn find_taken_emails(&self, emails: &[String]) -> Result<HashSet<String>> {
+        let address = || Expr::expr(Func::lower(Expr::col(Column::Email)));
+        let wanted = emails.iter().map(|email| email.to_ascii_lowercase());
+        let taken = Entity::find()
+            .select_only()
+            .column_as(address(), "email")
+            .filter(address().is_in(wanted))
+            .into_tuple::<String>();
+        Ok(taken.all(self.0).await?.into_iter().collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Orders: what users have ordered.
 
+use axum::response::Response;
 use serde::Deserialize;
 use tracing::instrument;
 use uuid::Uuid;
@@ -8,8 +9,8 @@ use validator::Validate;
 use crate::core::database::keyset::PageRequest;
 use crate::core::http::pagination::Page;
 use crate::core::http::{
-    Created, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson, ValidPath,
-    ValidQuery, register_routes, routes,
+    Created, IdempotencyKey, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson,
+    ValidPath, ValidQuery, register_routes, routes,
 };
 use crate::core::state::AppState;
 use crate::models::orders::{Entity, OrderIn, OrderOut, OrderPatch};
@@ -56,14 +57,18 @@ async fn list_orders(
 ///
 /// What the user and the products are called, and what the products cost, is kept as it is now: an order doesn't change with them.
 /// The user and all products must exist, and the user must be active.
-#[utoipa::path(post, path = "/", request_body = OrderIn, responses((status = CREATED, body = OrderOut), (status = CONFLICT)))]
+#[utoipa::path(post, path = "/", params(IdempotencyKey), request_body = OrderIn, responses((status = CREATED, body = OrderOut), (status = CONFLICT)))]
 #[instrument(skip_all, fields(user.id = %order.user_id))]
 async fn create_order(
     app: AppState,
+    key: IdempotencyKey,
     ValidJson(order): ValidJson<OrderIn>,
-) -> Result<Created<OrderOut>> {
-    let order = orders::place_order(&app, order).await?;
-    Ok(Created::from(order))
+) -> Result<Response> {
+    key.once(&app, async |session| {
+        let order = orders::place_order(&app, session, order).await?;
+        Ok(Created::<OrderOut>::from(order))
+    })
+    .await
 }
 
 /// Get one order

@@ -1,5 +1,6 @@
 //! Products: what can be ordered.
 
+use axum::response::Response;
 use serde::Deserialize;
 use tracing::instrument;
 use uuid::Uuid;
@@ -8,16 +9,18 @@ use validator::Validate;
 use crate::core::database::keyset::PageRequest;
 use crate::core::http::pagination::Page;
 use crate::core::http::{
-    Created, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson, ValidPath,
-    ValidQuery, register_routes, routes,
+    Created, IdempotencyKey, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson,
+    ValidPath, ValidQuery, register_routes, routes,
 };
 use crate::core::state::AppState;
 use crate::models::products::{Entity, ProductIn, ProductOut, ProductPatch};
 use crate::repositories::base::BaseRepository;
 use crate::repositories::products::ProductRepository;
+use crate::services;
 
 register_routes! { public: Routes::new()
 .add(routes!(list_products, create_product))
+.add(routes!(get_product_plain))
 .add(routes!(get_product, replace_product, patch_product, delete_product)) }
 
 impl Representation for ProductOut {
@@ -52,22 +55,40 @@ async fn list_products(
 }
 
 /// Create a product
-#[utoipa::path(post, path = "/", request_body = ProductIn, responses((status = CREATED, body = ProductOut)))]
+#[utoipa::path(post, path = "/", params(IdempotencyKey), request_body = ProductIn, responses((status = CREATED, body = ProductOut), (status = CONFLICT)))]
 #[instrument(skip_all)]
 async fn create_product(
     app: AppState,
+    key: IdempotencyKey,
     ValidJson(product): ValidJson<ProductIn>,
-) -> Result<Created<ProductOut>> {
-    let product = ProductRepository::new(&app.database)
-        .create(product.into_new(app.clock.now()))
-        .await?;
-    Ok(Created::from(product))
+) -> Result<Response> {
+    let product = product.into_new(app.clock.now());
+    key.once(&app, async |session| {
+        let product = ProductRepository::new(&session).create(product).await?;
+        Ok(Created::<ProductOut>::from(product))
+    })
+    .await
 }
 
 /// Get one product
+///
+/// Concurrent requests for one product share one query.
 #[utoipa::path(get, path = "/{id}", params(ProductPath), responses((status = OK, body = ProductOut)))]
 #[instrument(skip_all, fields(product.id = %path.id))]
 async fn get_product(app: AppState, path: ValidPath<ProductPath>) -> Result<Tagged<ProductOut>> {
+    let product = services::products::get_product(&app, path.id).await?;
+    Ok(Tagged::from(product))
+}
+
+/// Get one product, uncoalesced
+///
+/// The same, with a query of its own for each request: to compare, see `/coalescing/stats`.
+#[utoipa::path(get, path = "/{id}/plain", params(ProductPath), responses((status = OK, body = ProductOut)))]
+#[instrument(skip_all, fields(product.id = %path.id))]
+async fn get_product_plain(
+    app: AppState,
+    path: ValidPath<ProductPath>,
+) -> Result<Tagged<ProductOut>> {
     let product = ProductRepository::new(&app.database).get(path.id).await?;
     Ok(Tagged::from(product))
 }
@@ -84,9 +105,8 @@ async fn replace_product(
     ValidJson(product): ValidJson<ProductIn>,
 ) -> Result<Tagged<ProductOut>> {
     let changes = product.into_replacement(app.clock.now());
-    let product = ProductRepository::new(&app.database)
-        .update(path.id, changes, if_match.versions())
-        .await?;
+    let product =
+        services::products::update_product(&app, path.id, changes, if_match.versions()).await?;
     Ok(Tagged::from(product))
 }
 
@@ -102,9 +122,8 @@ async fn patch_product(
     ValidJson(changes): ValidJson<ProductPatch>,
 ) -> Result<Tagged<ProductOut>> {
     let changes = changes.into_changes(app.clock.now());
-    let product = ProductRepository::new(&app.database)
-        .update(path.id, changes, if_match.versions())
-        .await?;
+    let product =
+        services::products::update_product(&app, path.id, changes, if_match.versions()).await?;
     Ok(Tagged::from(product))
 }
 
@@ -118,8 +137,6 @@ async fn delete_product(
     path: ValidPath<ProductPath>,
     if_match: IfMatch,
 ) -> Result<NoContent> {
-    ProductRepository::new(&app.database)
-        .delete(path.id, if_match.versions())
-        .await?;
+    services::products::delete_product(&app, path.id, if_match.versions()).await?;
     Ok(NoContent)
 }

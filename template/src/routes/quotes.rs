@@ -23,7 +23,7 @@ struct QuotePath {
 
 /// Get a quote for a product
 ///
-/// Asks the service that `UPSTREAM_BASE_URL` names; 503 if it is unset.
+/// Asks the service that `UPSTREAM_BASE_URL` names; 503 if it is unset. Concurrent requests for one product share one question.
 #[utoipa::path(get, path = "/{id}/quote", params(QuotePath), responses((status = OK, body = QuoteOut), (status = BAD_GATEWAY)))]
 #[instrument(skip_all, fields(product.id = %path.id))]
 async fn get_quote(app: AppState, path: ValidPath<QuotePath>) -> Result<Json<QuoteOut>> {

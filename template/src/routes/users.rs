@@ -1,5 +1,7 @@
 //! Users: who can order.
 
+use axum::Json;
+use axum::response::Response;
 use serde::Deserialize;
 use tracing::instrument;
 use uuid::Uuid;
@@ -7,17 +9,21 @@ use validator::Validate;
 
 use crate::core::database::keyset::PageRequest;
 use crate::core::http::pagination::Page;
+use crate::core::http::streaming::{StreamFormat, StreamQuery, Streamed};
 use crate::core::http::{
-    Created, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson, ValidPath,
-    ValidQuery, register_routes, routes,
+    Created, IdempotencyKey, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson,
+    ValidPath, ValidQuery, register_routes, routes,
 };
 use crate::core::state::AppState;
-use crate::models::users::{Entity, UserIn, UserOut, UserPatch};
+use crate::models::users::{CreatedUsersOut, Entity, UserIn, UserOut, UserPatch};
 use crate::repositories::base::BaseRepository;
 use crate::repositories::users::UserRepository;
+use crate::services;
 
 register_routes! { public: Routes::new()
 .add(routes!(list_users, create_user))
+.add(routes!(create_users))
+.add(routes!(stream_users))
 .add(routes!(get_user, replace_user, patch_user, delete_user)) }
 
 impl Representation for UserOut {
@@ -52,16 +58,50 @@ async fn list_users(
 }
 
 /// Create a user
-#[utoipa::path(post, path = "/", request_body = UserIn, responses((status = CREATED, body = UserOut), (status = CONFLICT)))]
+#[utoipa::path(post, path = "/", params(IdempotencyKey), request_body = UserIn, responses((status = CREATED, body = UserOut), (status = CONFLICT)))]
 #[instrument(skip_all)]
 async fn create_user(
     app: AppState,
+    key: IdempotencyKey,
     ValidJson(user): ValidJson<UserIn>,
-) -> Result<Created<UserOut>> {
-    let user = UserRepository::new(&app.database)
-        .create(user.into_new(app.clock.now()))
-        .await?;
-    Ok(Created::from(user))
+) -> Result<Response> {
+    let user = user.into_new(app.clock.now());
+    key.once(&app, async |session| {
+        let user = UserRepository::new(&session).create(user).await?;
+        Ok(Created::<UserOut>::from(user))
+    })
+    .await
+}
+
+/// Stream users
+///
+/// All of them, the newest first unless `sort` says otherwise, sent while they are read: one JSON text a line, or one array where
+/// `Accept` prefers `application/json`. If the answer breaks off, the connection is cut: a client that got to the end has all.
+#[utoipa::path(get, path = "/stream", params(StreamQuery<Entity>), responses((status = OK, content((UserOut = "application/x-ndjson"), (Vec<UserOut> = "application/json")))))]
+#[instrument(skip_all)]
+async fn stream_users(
+    app: AppState,
+    format: StreamFormat,
+    ValidQuery(query): ValidQuery<StreamQuery<Entity>>,
+) -> Result<Streamed<UserOut>> {
+    Streamed::of(&app, format, query).await
+}
+
+/// Create many users
+///
+/// All of them or none: what is wrong with one of them is told with its index, as in `#/3/email`.
+#[utoipa::path(post, path = "/batch", params(IdempotencyKey), request_body = Vec<UserIn>, responses((status = OK, body = CreatedUsersOut), (status = CONFLICT)))]
+#[instrument(skip_all, fields(users = users.len()))]
+async fn create_users(
+    app: AppState,
+    key: IdempotencyKey,
+    ValidJson(users): ValidJson<Vec<UserIn>>,
+) -> Result<Response> {
+    key.once(&app, async |session| {
+        let ids = services::users::create_users(&app, session, users).await?;
+        Ok(Json(CreatedUsersOut::from(ids)))
+    })
+    .await
 }
 
 /// Get one user

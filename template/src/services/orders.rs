@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::core::database::Transaction;
 use crate::core::database::keyset::{PageRequest, Slice};
+use crate::core::database::{Session, Transaction};
 use crate::core::http::{AppError, FieldError, Result};
 use crate::core::state::AppState;
 use crate::models::order_lines;
@@ -57,9 +57,13 @@ pub async fn get_order(app: &AppState, id: Uuid) -> Result<OrderDetails> {
 /// # Errors
 ///
 /// 422 if the user or a product doesn't exist, 409 if the user is not active.
-pub async fn place_order(app: &AppState, order: OrderIn) -> Result<OrderDetails> {
+pub async fn place_order(
+    app: &AppState,
+    session: Session<'_>,
+    order: OrderIn,
+) -> Result<OrderDetails> {
     let now = app.clock.now();
-    app.database
+    session
         .transaction(async |tx| {
             let user = who_may_order(tx, order.user_id).await?;
             let products = products_of(tx, &order.lines).await?;

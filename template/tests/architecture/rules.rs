@@ -16,13 +16,15 @@ pub(crate) const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The modules of core, ground first: each may use those before it.
-pub(crate) const TOWER: [&str; 12] = [
+pub(crate) const TOWER: [&str; 14] = [
     "registry",
     "config",
     "telemetry",
     "clock",
     "request_id",
     "deadline",
+    "time_spent",
+    "coalescing",
     "database",
     "http_client",
     "state",

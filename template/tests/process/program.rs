@@ -207,7 +207,7 @@ impl Running<'_> {
     }
 
     /// The process's id.
-    #[cfg(all(unix, feature = "sqlite"))]
+    #[cfg(unix)]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -215,7 +215,7 @@ impl Running<'_> {
     /// Asks it to stop as Kubernetes does.
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {
-        let id = self.child.id().to_string();
+        let id = self.id();
         // built into every shell; the program of that name is not on every machine
         let status = Command::new("sh")
             .args(["-c", &format!("kill -TERM {id}")])

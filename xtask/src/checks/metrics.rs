@@ -30,6 +30,8 @@ fn are_clean(cx: &Context<'_>) -> Outcome {
         "/health",
         "/api/v1/users?limit=1",
         "/api/v1/users?limit=x",
+        "/api/v1/users/stream?limit=1",
+        "/api/v1/products/0198c0de-7000-7abc-8def-0123456789ab",
     ] {
         http::get(port, path)?;
     }

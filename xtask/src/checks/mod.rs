@@ -14,6 +14,7 @@ mod place;
 mod readme;
 mod recipe;
 mod rendering;
+mod scale;
 mod template;
 mod trial;
 
@@ -38,6 +39,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(delivered::checks());
     checks.extend(openapi::checks());
     checks.extend(metrics::checks());
+    checks.extend(scale::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());
     checks

@@ -38,6 +38,12 @@ impl AppEnv {
         matches!(self, Self::Local | Self::Dev)
     }
 
+    /// Whether answers say how much of their time went to the database: that helps an attacker as well as a developer.
+    #[must_use]
+    pub const fn shows_timing(self) -> bool {
+        !matches!(self, Self::Prod)
+    }
+
     /// Whether a command may drop every table with all that is in them.
     #[must_use]
     pub const fn may_drop_schema(self) -> bool {
@@ -108,6 +114,7 @@ mod tests {
             envs.map(AppEnv::name).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(allowed_in(AppEnv::reveals_causes), "local dev");
+        assert_eq!(allowed_in(AppEnv::shows_timing), "local dev uat");
         assert_eq!(allowed_in(AppEnv::may_drop_schema), "local");
         assert_eq!(allowed_in(AppEnv::may_seed), "local dev uat");
         assert_eq!(allowed_in(AppEnv::may_allow_any_origin), "local");

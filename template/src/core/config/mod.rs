@@ -24,6 +24,7 @@ use std::{
 
 mod app_env;
 mod check;
+mod coalescing;
 mod cors;
 mod database;
 mod database_address;
@@ -33,6 +34,7 @@ mod explain;
 mod field;
 #[cfg(feature = "http-client")]
 mod http_client;
+mod idempotency;
 mod list;
 mod log;
 #[cfg(feature = "otlp")]
@@ -46,11 +48,13 @@ mod secret;
 mod section;
 mod server;
 mod sources;
+mod stream;
 mod timeouts;
 mod unknown;
 
 pub use app_env::{AppEnv, UnknownAppEnv};
 pub use check::Checks;
+pub use coalescing::CoalescingConfig;
 pub use cors::CorsConfig;
 pub use database::{DatabaseConfig, Pooler, SslMode};
 pub use database_address::{DatabaseAddress, PostgresAddress};
@@ -58,6 +62,7 @@ pub use docs::DocsConfig;
 pub use explain::Explanation;
 #[cfg(feature = "http-client")]
 pub use http_client::HttpClientConfig;
+pub use idempotency::IdempotencyConfig;
 pub use list::List;
 pub use log::{LogConfig, LogFormat};
 #[cfg(feature = "otlp")]
@@ -69,6 +74,7 @@ pub use secret::Secret;
 pub use section::{Defaults, Section, SectionEntry};
 pub use server::ServerConfig;
 pub use sources::{Source, Sources};
+pub use stream::StreamConfig;
 
 use self::{
     field::SectionFields, read::Reader, report::Report, section::Loaded, sources::RUST_LOG,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, gauge, histogram};
 
 use super::pool::Database;
+use crate::core::time_spent::TimeSpent;
 
 /// Connections that are open, by state: `idle` or `used`.
 const CONNECTIONS: &str = "db_client_connections";
@@ -75,6 +76,7 @@ impl Instruments {
     /// Somebody waited for a connection.
     pub(super) fn waited(&self, time: Duration, timed_out: bool) {
         self.wait_time.record(time);
+        TimeSpent::add_wait(time);
         if timed_out {
             self.timeouts.increment(1);
         }

@@ -10,6 +10,7 @@
 //! | how a statement runs, and when a connection is unfit for reuse | `queries.rs`, `connection.rs`, `statement.rs` |
 //! | what becomes of a connection that is given back | `guard.rs` |
 //! | transactions and savepoints | `transaction.rs` |
+//! | work that is part of a transaction only sometimes | `session.rs` |
 //! | rows one by one | `stream.rs` |
 //! | the conversion to SeaORM's traits | `executor.rs` |
 //! | how connections are opened, and kept warm | `manager.rs`, `opening.rs`, `postgres.rs`, `sqlite/`, `keeper.rs` |
@@ -19,6 +20,7 @@
 //! | waiting for the server when the service starts, and whether all pools fit | `wait.rs`, `limits.rs` |
 //! | the schema's history | `migrator/` |
 //! | pages of lists | `keyset.rs` |
+//! | lists of any length | `reader.rs` |
 //! | example data | `seed.rs` |
 
 mod connection;
@@ -35,7 +37,9 @@ mod opening;
 mod pool;
 mod postgres;
 mod queries;
+pub mod reader;
 pub mod seed;
+mod session;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -47,6 +51,7 @@ mod wait;
 
 pub use error::{Constraint, DataError, Result};
 pub use pool::Database;
+pub use session::Session;
 pub use status::PoolStatus;
 pub use stream::RowStream;
 pub use transaction::Transaction;

@@ -17,6 +17,7 @@ use sea_query_sqlx::SqlxValues;
 use tracing::Span;
 
 use super::{manager::Shared, metrics::Operation};
+use crate::core::time_spent::TimeSpent;
 
 /// A statement under way: what is to be told of it at its end.
 pub(super) struct Running {
@@ -119,6 +120,7 @@ impl Running {
         let elapsed = self.started.elapsed();
         shared.instruments.ran(self.operation, elapsed);
         let own = self.first_row.unwrap_or(elapsed);
+        TimeSpent::add_statement(own);
         if own >= shared.slow_statement {
             let rows = outcome.as_ref().ok();
             let rows = rows.map(|rows| rows.rows().unwrap_or(self.rows));

@@ -73,14 +73,9 @@ where
                 format!("must be 1 to {MAX_LIMIT}, was {limit}"),
             ));
         }
-        let sort = match query.take::<String>("sort")? {
-            Some(sort) => sort
-                .parse()
-                .map_err(|error| FieldError::parameter("sort", format!("{error}")))?,
-            None => Sort::default(),
-        };
+        let sort = sort_from_query(query)?;
         let after = query.take::<String>("after")?;
-        known::<E>(query)?;
+        known::<E>(query, &["limit", "after", "sort"])?;
         let mut request = Self::first(limit, sort, query.rest()?);
         if let Some(cursor) = after {
             let position = Cursor::decode(&cursor).and_then(|cursor| cursor.position_in(&request));
@@ -91,12 +86,27 @@ where
     }
 }
 
-/// Refuses a parameter that the list doesn't have, and names all that it has, not only its filters.
-fn known<E: Listed<Filter: IntoParams>>(query: &QueryPairs<'_>) -> Result<(), FieldError> {
+/// The order that the query asks for, or the list's own.
+pub(super) fn sort_from_query<E: Listed>(
+    query: &mut QueryPairs<'_>,
+) -> Result<Sort<E>, FieldError> {
+    match query.take::<String>("sort")? {
+        Some(sort) => sort
+            .parse()
+            .map_err(|error| FieldError::parameter("sort", format!("{error}"))),
+        None => Ok(Sort::default()),
+    }
+}
+
+/// Refuses a parameter that is neither one of `own` nor a filter of the list, and names all that there are.
+pub(super) fn known<E: Listed<Filter: IntoParams>>(
+    query: &QueryPairs<'_>,
+    own: &[&str],
+) -> Result<(), FieldError> {
     if query.names().next().is_none() {
         return Ok(());
     }
-    let mut known: Vec<String> = ["limit", "after", "sort"].map(str::to_owned).into();
+    let mut known: Vec<String> = own.iter().map(|&name| name.to_owned()).collect();
     known.extend(
         E::Filter::into_params(|| None)
             .into_iter()
@@ -128,10 +138,6 @@ impl<E: Listed<Filter: IntoParams>> IntoParams for PageRequest<E> {
             .minimum(Some(1))
             .maximum(Some(MAX_LIMIT))
             .default(Some(DEFAULT_LIMIT.into()));
-        let sort = text()
-            .enum_values(Some(Sort::<E>::all().map(|sort| sort.to_string())))
-            .default(Some(Sort::<E>::default().to_string().into()));
-
         let mut parameters = vec![
             parameter("limit", "Items on the page.", limit.build()),
             parameter(
@@ -139,18 +145,27 @@ impl<E: Listed<Filter: IntoParams>> IntoParams for PageRequest<E> {
                 "Where the page begins: the `next_cursor` of the page before.",
                 text().min_length(Some(1)).build(),
             ),
-            parameter(
-                "sort",
-                "The list's order; with `-`, great values come first.",
-                sort.build(),
-            ),
+            sort_parameter::<E>(),
         ];
         parameters.extend(E::Filter::into_params(parameter_in));
         parameters
     }
 }
 
-fn parameter(name: &str, description: &str, schema: impl Into<Schema>) -> Parameter {
+/// The parameter `sort` of a list.
+pub(super) fn sort_parameter<E: Listed>() -> Parameter {
+    let sort = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(Sort::<E>::all().map(|sort| sort.to_string())))
+        .default(Some(Sort::<E>::default().to_string().into()));
+    parameter(
+        "sort",
+        "The list's order; with `-`, great values come first.",
+        sort.build(),
+    )
+}
+
+pub(super) fn parameter(name: &str, description: &str, schema: impl Into<Schema>) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Query)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{StatusCode, Url};
 
 /// Why a request to another service failed. As an answer of ours it becomes the status that its documentation begins with.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum HttpClientError {
     /// 503: as many requests are under way as `HTTP_CLIENT_MAX_CONNECTIONS` allows, and none ended in time.
     #[error("no place was free among the outbound connections")]

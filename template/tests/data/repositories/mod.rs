@@ -1,5 +1,6 @@
 //! Repositories: one suite that every one of them passes, and what only some can do.
 
+mod counting;
 mod cut_off;
 mod gadgets;
 mod orders;

@@ -1,7 +1,5 @@
 //! Orders in the database, with what belongs to them.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use app::core::config::Config;
 use app::core::database::keyset::{PageRequest, Sort};
 use app::core::database::{DataError, Database};
@@ -17,12 +15,10 @@ use app::repositories::products::ProductRepository;
 use app::repositories::users::UserRepository;
 use app::services::orders as service;
 use rstest::rstest;
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult, PaginatorTrait, QueryResult, Set,
-    Statement,
-};
+use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, Set};
 use uuid::Uuid;
 
+use super::counting::Counting;
 use super::products::product;
 use super::suite::{Connection, Meaning, Sample, conformance};
 use super::users::{time, user};
@@ -99,48 +95,6 @@ fn status(number: u32) -> OrderStatus {
 }
 
 conformance!(Entity);
-
-/// Counts the statements that pass through it.
-struct Counting<'c>(&'c Database, AtomicUsize);
-
-impl<'c> Counting<'c> {
-    fn new(database: &'c Database) -> Self {
-        Self(database, AtomicUsize::new(0))
-    }
-
-    /// How many there were since this was last asked.
-    fn statements(&self) -> usize {
-        self.1.swap(0, Ordering::Relaxed)
-    }
-
-    fn count(&self) -> &'c Database {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        self.0
-    }
-}
-
-#[async_trait::async_trait]
-impl ConnectionTrait for Counting<'_> {
-    fn get_database_backend(&self) -> DbBackend {
-        ConnectionTrait::get_database_backend(self.0)
-    }
-
-    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.count().execute_raw(statement).await
-    }
-
-    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.count().execute_unprepared(sql).await
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.count().query_one_raw(statement).await
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.count().query_all_raw(statement).await
-    }
-}
 
 struct Shop {
     buyers: Vec<users::Model>,

@@ -8,6 +8,7 @@ use app::repositories::users::UserRepository;
 use chrono::{DateTime, Utc};
 use rstest::rstest;
 
+use super::counting::Counting;
 use super::suite::{Connection, Meaning, Sample, conformance};
 use crate::support::database::{Kind, TestDatabase};
 
@@ -165,4 +166,27 @@ async fn an_age_that_nobody_has_is_refused_by_the_table_itself(
         panic!("{error}")
     };
     assert_eq!(constraint.name.as_deref(), Some("ck_users_age"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn many_are_created_with_a_statement_for_each_chunk_not_for_each_row(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let counting = Counting::new(database.database());
+    let mut number = 0;
+    // 4000 users with 8 values each are as many as one statement binds.
+    for (rows, statements) in [(0, 0), (1, 1), (500, 1), (4000, 1), (4001, 2), (8001, 3)] {
+        let users = (0..rows).map(|_| {
+            number += 1;
+            user(number).into_new(time(number))
+        });
+        let users = users.collect();
+        let created = UserRepository::new(&counting).create_many(users).await;
+        assert_eq!(created.unwrap().len(), rows);
+        assert_eq!(counting.statements(), statements, "{rows} rows");
+    }
 }

@@ -7,6 +7,7 @@
 
 mod bodies;
 mod breaker;
+mod coalescing;
 mod compression;
 mod cors;
 mod deadline;
@@ -26,5 +27,6 @@ mod requests;
 mod responses;
 mod server;
 mod state;
+mod timing;
 mod toys;
 mod traces;

@@ -1,5 +1,6 @@
 //! One file for each resource.
 
+mod idempotency;
 mod orders;
 mod products;
 #[cfg(feature = "http-client")]

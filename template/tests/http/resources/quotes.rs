@@ -2,14 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+use std::time::Duration;
+
 use app::core::clock::Clock;
 use axum::http::StatusCode;
 use chrono::DateTime;
+use futures::future::join_all;
 use insta::assert_json_snapshot;
 use rstest::rstest;
 use serde_json::json;
 use uuid::Uuid;
-use wiremock::matchers::{header_exists, method, path};
+use wiremock::matchers::{header, header_exists, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::{TestApp, TestResponse};
@@ -83,7 +86,7 @@ async fn what_the_other_service_does_wrong_is_not_our_client_s_fault(
 #[tokio::test]
 async fn a_service_that_takes_too_long_is_504() {
     let upstream = MockServer::start().await;
-    let late = ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(30));
+    let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(30));
     Mock::given(method("GET"))
         .respond_with(late)
         .mount(&upstream)
@@ -174,7 +177,7 @@ async fn a_service_that_fails_too_often_is_not_asked_for_a_while() {
 #[tokio::test]
 async fn a_client_that_can_not_wait_gets_504_and_does_no_harm() {
     let upstream = MockServer::start().await;
-    let late = ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(30));
+    let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(30));
     Mock::given(method("GET"))
         .respond_with(late)
         .mount(&upstream)
@@ -228,4 +231,60 @@ async fn a_product_that_is_not_there_has_no_quote() {
     assert_eq!(response.status, StatusCode::NOT_FOUND);
     let response = quote(&app, "17").await;
     assert_eq!(response.status, StatusCode::BAD_REQUEST);
+}
+
+/// Longer than twenty requests take to come in, also on a busy machine.
+const SLOW: Duration = Duration::from_millis(1500);
+
+#[rstest]
+#[case::answered(ResponseTemplate::new(200).set_body_json(json!({ "price": 3.2 })), StatusCode::OK)]
+#[case::failed(ResponseTemplate::new(500), StatusCode::BAD_GATEWAY)]
+#[tokio::test]
+async fn many_who_want_a_quote_for_one_product_are_one_question(
+    #[case] answer: ResponseTemplate,
+    #[case] status: StatusCode,
+) {
+    let upstream = MockServer::start().await;
+    Mock::given(method("GET"))
+        .respond_with(answer.set_delay(SLOW))
+        .expect(1)
+        .mount(&upstream)
+        .await;
+    let (app, cup) = shop(&upstream.uri()).await;
+    let answers = join_all((0..20).map(|_| quote(&app, &cup))).await;
+    for answer in answers {
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    let stats = app.get("/coalescing/stats").await.json();
+    assert_eq!(stats["quotes"]["misses"], 1);
+    assert_eq!(stats["quotes"]["hits"], 19);
+}
+
+#[tokio::test]
+async fn who_asked_first_and_has_no_time_left_ends_the_question_for_nobody() {
+    let upstream = MockServer::start().await;
+    let answer = ResponseTemplate::new(200).set_body_json(json!({ "price": 3.2 }));
+    Mock::given(method("GET"))
+        .and(header("x-request-id", "the-first"))
+        .respond_with(answer.set_delay(SLOW))
+        .expect(1)
+        .mount(&upstream)
+        .await;
+    let (app, cup) = shop(&upstream.uri()).await;
+    let path = format!("/api/v1/products/{cup}/quote");
+    let hurried = async {
+        app.get(&path)
+            .header("x-request-id", "the-first")
+            .header("x-request-timeout", "1")
+            .await
+    };
+    let patient = async {
+        while upstream.received_requests().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        quote(&app, &cup).await
+    };
+    let (hurried, patient) = tokio::join!(hurried, patient);
+    assert_eq!(hurried.status, StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(patient.status, StatusCode::OK, "{patient:?}");
 }

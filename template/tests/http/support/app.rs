@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, LazyLock};
 
+use app::core::clock::Clock;
 use app::core::config::{AppEnv, Config};
 use app::core::http::{Api, Surface};
 use app::core::state::{AppState, AppStateBuilder};
 use axum::Router;
 use axum::http::Method;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::TestDatabase;
@@ -24,7 +26,8 @@ pub(crate) struct TestApp {
     pub(crate) state: AppState,
     router: Router,
     document: Arc<Value>,
-    _database: Option<TestDatabase>,
+    /// It is there as long as the service is.
+    database: Option<TestDatabase>,
 }
 
 impl TestApp {
@@ -82,7 +85,7 @@ impl TestApp {
             router: api.router(&state, Surface::All),
             document: Arc::new(api.document().json().clone()),
             state,
-            _database: None,
+            database: None,
         }
     }
 
@@ -96,8 +99,16 @@ impl TestApp {
             router: api.router(&state, surface),
             document,
             state,
-            _database: database,
+            database,
         }
+    }
+
+    /// The same service at another time, on the same database.
+    pub(crate) fn at(self, time: DateTime<Utc>) -> Self {
+        let builder = AppState::builder(self.state.config.clone())
+            .database(self.state.database.clone())
+            .clock(Clock::fixed(time));
+        Self::registered(builder.build().unwrap(), Surface::All, self.database)
     }
 
     pub(crate) fn get(&self, path: &str) -> TestRequest {
@@ -146,6 +157,7 @@ pub(crate) fn nowhere<const N: usize>(env: AppEnv, settings: [(&str, &str); N]) 
 
 const _: () = {
     let _ = TestApp::new;
+    let _ = TestApp::at;
     let _ = TestApp::patch;
     let _ = TestApp::delete;
 };

@@ -69,20 +69,29 @@ fn answer(
         None => promised,
     };
     let content = promised["content"].as_object();
-    if response.body.is_empty() {
+    let sent = response.header(CONTENT_TYPE.as_str());
+    // Of which there may be none.
+    let is_lines = sent == "application/x-ndjson";
+    if response.body.is_empty() && !is_lines {
         let missing = content.is_some_and(|content| !content.is_empty());
         return missing
             .then(|| "a body is documented".to_owned())
             .into_iter()
             .collect();
     }
-    let sent = response.header(CONTENT_TYPE.as_str());
     let essence = sent.split(';').next().unwrap_or_default();
     let Some(promised) = content.and_then(|content| content.get(essence)) else {
         return vec![format!("a body of type {sent:?} is not documented")];
     };
     // Who asks for a compressed answer reads it.
     let is_compressed = response.headers.contains_key(CONTENT_ENCODING);
+    if is_lines && !is_compressed {
+        let text = String::from_utf8_lossy(&response.body);
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        return lines
+            .flat_map(|line: Value| check(&line, &promised["schema"], document))
+            .collect();
+    }
     if is_compressed || !essence.ends_with("json") {
         return Vec::new();
     }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A service that gives nothing up by itself.
-fn patient(database: &TestDatabase) -> Program {
+pub(super) fn patient(database: &TestDatabase) -> Program {
     Program::on_free_port()
         .with_all(database.settings())
         .with("DATABASE_POOL_TIMEOUT_SECS", "200")

@@ -31,6 +31,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Whether this is what an earlier request with the same key was answered.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.head.contains("\r\nidempotency-replayed: true")
+    }
+
     /// What a service says that is there but can't do it now: 503, and when to try again.
     pub(super) fn is_unavailable(&self) -> bool {
         self.status == 503
@@ -50,7 +55,8 @@ impl Client {
     /// Asks on a connection of its own, and must be answered.
     #[track_caller]
     pub(super) fn get(&self, path: &str) -> impl Future<Output = Answer> + Send + use<> {
-        self.clone().answer("GET", path.to_owned(), String::new())
+        self.clone()
+            .answer("GET", path.to_owned(), "", String::new())
     }
 
     /// Sends JSON, and must be answered.
@@ -61,7 +67,19 @@ impl Client {
         body: &str,
     ) -> impl Future<Output = Answer> + Send + use<> {
         self.clone()
-            .answer("POST", path.to_owned(), body.to_owned())
+            .answer("POST", path.to_owned(), "", body.to_owned())
+    }
+
+    /// Sends JSON with an `Idempotency-Key`.
+    #[track_caller]
+    pub(super) fn post_once(
+        &self,
+        path: &str,
+        key: &str,
+        body: &str,
+    ) -> impl Future<Output = Answer> + Send + use<> {
+        self.clone()
+            .answer("POST", path.to_owned(), key, body.to_owned())
     }
 
     #[track_caller]
@@ -69,11 +87,16 @@ impl Client {
         self,
         method: &'static str,
         path: String,
+        key: &str,
         body: String,
-    ) -> impl Future<Output = Answer> + Send {
+    ) -> impl Future<Output = Answer> + Send + use<> {
         let caller = std::panic::Location::caller();
+        let line = match key {
+            "" => String::new(),
+            key => format!("Idempotency-Key: {key}\r\n"),
+        };
         async move {
-            let answer = timeout(PATIENCE, self.exchange(method, &path, &body)).await;
+            let answer = timeout(PATIENCE, self.exchange(method, &path, &line, &body)).await;
             let answer = answer.unwrap_or_else(|_| {
                 panic!("{caller}: {method} {path} has no answer after {PATIENCE:?}")
             });
@@ -85,17 +108,23 @@ impl Client {
 
     /// Asks, and hangs up after this time; an answer that came before is given.
     pub(super) async fn hang_up(&self, path: &str, after: Duration) -> Option<Answer> {
-        timeout(after, self.exchange("GET", path, ""))
+        timeout(after, self.exchange("GET", path, "", ""))
             .await
             .ok()
             .map(Result::unwrap)
     }
 
-    async fn exchange(&self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+    async fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        line: &str,
+        body: &str,
+    ) -> io::Result<Answer> {
         let start = Instant::now();
         let mut stream = TcpStream::connect(&self.address).await?;
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{line}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.address,
             body.len()
         );

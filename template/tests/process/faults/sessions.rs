@@ -34,6 +34,16 @@ pub(super) fn at_least(
     until(database, condition, move |found| found >= sessions)
 }
 
+/// Waits until there are no more of which this is true.
+#[track_caller]
+pub(super) fn at_most(
+    sessions: i64,
+    database: &TestDatabase,
+    condition: &str,
+) -> impl Future<Output = ()> {
+    until(database, condition, move |found| found <= sessions)
+}
+
 /// Waits until none runs a statement or has a transaction open.
 #[track_caller]
 pub(super) fn nothing_runs(database: &TestDatabase) -> impl Future<Output = ()> {
@@ -76,7 +86,8 @@ pub(super) async fn now(database: &TestDatabase) -> String {
     first(database, "SELECT clock_timestamp()::text").await
 }
 
-async fn first<T: TryGetable>(database: &TestDatabase, sql: &str) -> T {
+/// The first value that this finds.
+pub(super) async fn first<T: TryGetable>(database: &TestDatabase, sql: &str) -> T {
     let statement = Statement::from_string(DbBackend::Postgres, sql);
     let row = database.query_one_raw(statement).await.unwrap();
     row.unwrap().try_get_by_index(0).unwrap()

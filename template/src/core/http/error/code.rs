@@ -67,6 +67,8 @@ problem_codes! {
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The content type is not supported";
     /// The body is JSON, but fields are missing, unknown or not acceptable; `errors` points at each (RFC 6901).
     Validation = UNPROCESSABLE_ENTITY, "validation", "The request is not valid";
+    /// The `Idempotency-Key` came with another body before: a new request needs a new key.
+    IdempotencyKeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The idempotency key was used for another request";
     /// The client sent more requests than it may; the header `Retry-After` says when to go on, `RateLimit` how many are left.
     RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
     /// A fault of the service. Its operators find the cause by the `request_id`.

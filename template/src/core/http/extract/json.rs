@@ -14,6 +14,7 @@ use super::strict::Strict;
 use super::validation::{self, push_segment};
 use super::words;
 use crate::core::http::error::{AppError, FieldError, ProblemCode};
+use crate::core::http::idempotency::BodyDigest;
 
 /// A JSON body as a `T`, validated.
 ///
@@ -30,7 +31,11 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJso
             return Err(AppError::new(ProblemCode::UnsupportedMediaType)
                 .with_detail("The body must be `application/json`."));
         }
+        let digest = request.extensions().get::<BodyDigest>().cloned();
         let body = Bytes::from_request(request, state).await.map_err(unread)?;
+        if let Some(digest) = digest {
+            digest.of(&body);
+        }
         let value: T = parse(&body)?;
         match value.validate() {
             Ok(()) => Ok(Self(value)),

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -14,13 +14,15 @@ use tracing::{Instrument, Span, debug, error, error_span, info};
 
 use super::client::ClientAddress;
 use super::meter::{Active, Meter, NO_ROUTE, method_label};
-use super::{security, span};
+use super::{milliseconds, security, server_timing, span};
+use crate::core::config::AppEnv;
 use crate::core::http::error::{Failure, ProblemCode};
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
 use crate::core::telemetry::LOG_ONLY;
 use crate::core::telemetry::context::TraceContext;
 use crate::core::telemetry::panics::Panic;
+use crate::core::time_spent::TimeSpent;
 
 /// The header with the request's id, inbound, in the answer, and in requests to other services.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,16 +41,16 @@ pub(super) enum Traffic {
 pub(super) struct Boundary<S> {
     inner: S,
     traffic: Traffic,
-    reveal_causes: bool,
+    env: AppEnv,
     meter: Meter,
 }
 
 impl<S> Boundary<S> {
-    pub(super) fn new(inner: S, traffic: Traffic, reveal_causes: bool) -> Self {
+    pub(super) fn new(inner: S, traffic: Traffic, env: AppEnv) -> Self {
         Self {
             inner,
             traffic,
-            reveal_causes,
+            env,
             meter: Meter::default(),
         }
     }
@@ -69,7 +71,14 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let caller = TraceContext::of(request.headers());
         let trace = trace_span(&request, self.traffic, caller.as_ref());
-        let line = Line::begin(&request, self.traffic, self.meter.clone(), trace.clone());
+        let spent = TimeSpent::default();
+        let line = Line::begin(
+            &request,
+            self.traffic,
+            self.meter.clone(),
+            trace.clone(),
+            spent.clone(),
+        );
         let id = request_id(&request);
         let uri = request.uri().clone();
         let (span, answer) = trace.in_scope(|| {
@@ -77,7 +86,7 @@ where
             let answer = span.in_scope(|| self.inner.call(request));
             (span, answer)
         });
-        let reveal_causes = self.reveal_causes;
+        let env = self.env;
 
         let work = async move {
             let Ok(mut response) = answer.await;
@@ -88,7 +97,7 @@ where
             let failure = response.extensions_mut().remove::<Failure>();
             let failure = failure.or_else(|| Failure::of_foreign(&response));
             if let Some(failure) = &failure {
-                failure.write(&mut response, &id, reveal_causes);
+                failure.write(&mut response, &id, env.reveals_causes());
             }
             let headers = response.headers_mut();
             // Request ids are made of characters that a header may have.
@@ -99,11 +108,16 @@ where
                 headers,
                 failure.is_some() || line.traffic == Traffic::Probes,
             );
+            if line.traffic == Traffic::Clients && env.shows_timing() {
+                server_timing::add(headers, &line.spent);
+            }
 
             line.end(response.status(), failure.as_ref());
             Ok(response)
         };
-        let work = id.scope(work.instrument(span)).instrument(trace);
+        let work = spent
+            .scope(id.scope(work.instrument(span)))
+            .instrument(trace);
         match caller {
             Some(caller) => Box::pin(caller.scope(work)),
             None => Box::pin(work),
@@ -143,6 +157,7 @@ struct Line {
     meter: Meter,
     _active: Active,
     trace: Span,
+    spent: TimeSpent,
     written: bool,
 }
 
@@ -156,7 +171,13 @@ enum End<'f> {
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Line {
-    fn begin(request: &Request, traffic: Traffic, meter: Meter, trace: Span) -> Self {
+    fn begin(
+        request: &Request,
+        traffic: Traffic,
+        meter: Meter,
+        trace: Span,
+        spent: TimeSpent,
+    ) -> Self {
         Self {
             method: request.method().clone(),
             matched: request.extensions().get::<MatchedPath>().cloned(),
@@ -166,6 +187,7 @@ impl Line {
             meter,
             _active: Active::begin(method_label(request.method())),
             trace,
+            spent,
             written: false,
         }
     }
@@ -185,6 +207,8 @@ impl Line {
             End::Cancelled => CLIENT_CLOSED_REQUEST,
         };
         let duration = self.start.elapsed();
+        let in_database = self.spent.in_database();
+        let db_ms = (!in_database.is_zero()).then(|| milliseconds(in_database));
         let meter = &self.meter;
         meter.record(method_label(method), matched, status, duration);
         span::end(&self.trace, status);
@@ -195,6 +219,7 @@ impl Line {
                     route,
                     status,
                     duration_ms = milliseconds(duration),
+                    db_ms,
                     client = self.client.map(|client| display(client.0)),
                     $($failure)*
                     "{method} {route} {status}"
@@ -233,11 +258,6 @@ impl Line {
             End::Cancelled => line!(info, code = "cancelled",),
         }
     }
-}
-
-/// To the microsecond; more than an hour counts as one.
-fn milliseconds(duration: Duration) -> f64 {
-    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
 impl Drop for Line {

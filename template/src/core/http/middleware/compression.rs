@@ -1,7 +1,7 @@
 //! Compresses answers that are worth it, for clients that ask for it (gzip).
 //!
 //! Left as they are: those below [`WORTH_BYTES`]; what is compressed already, as pictures are; streams, whose pieces must leave when they are
-//! written; and answers with an `ETag`. A strong one stands for certain bytes (RFC 9110 §8.8.3), so a compressed answer would need
+//! written, unless they say that they may wait ([`Compressible`]); and answers with an `ETag`. A strong one stands for certain bytes (RFC 9110 §8.8.3), so a compressed answer would need
 //! another, and `If-Match` with that one would no longer name the version. What has one is a single resource, and small.
 
 use std::convert::Infallible;
@@ -23,6 +23,10 @@ use tower_http::compression::predicate::SizeAbove;
 
 /// Bytes from which on an answer is compressed: less fits into one packet anyway.
 const WORTH_BYTES: u16 = 1024;
+
+/// In an answer's extensions: its size isn't known, but it is long, and nobody waits for each piece of it.
+#[derive(Clone, Copy)]
+pub(in crate::core::http) struct Compressible;
 
 /// Compresses answers.
 #[derive(Clone)]
@@ -82,7 +86,8 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Compressed<F> 
 
 fn is_worth_it(response: &Response) -> bool {
     let size = response.body().size_hint().exact();
-    size.is_some_and(|size| size >= WORTH_BYTES.into()) && {
+    let is_long = || response.extensions().get::<Compressible>().is_some();
+    size.map_or_else(is_long, |size| size >= WORTH_BYTES.into()) && {
         let headers = response.headers();
         is_text(headers) && !headers.contains_key(CONTENT_ENCODING) && !headers.contains_key(ETAG)
     }

@@ -1,7 +1,7 @@
 //! What every request passes through, outermost first, in one stack: axum boxes a request's future for each `.layer()`.
 //!
 //! 1. [`Identify`]: who asks.
-//! 2. [`Boundary`]: request id, span, the log line, metrics, the body of errors, security headers.
+//! 2. [`Boundary`]: request id, span, the log line, metrics, the body of errors, security headers, where the time went.
 //! 3. CORS, outside what follows, so that a page may read errors, too. It answers preflights itself: they cost next to nothing, and a
 //!    browser that is refused one can't say why.
 //! 4. [`RateLimit`]: what a client may send.
@@ -20,6 +20,7 @@ mod meter;
 mod quota;
 mod rate_limit;
 mod security;
+mod server_timing;
 mod span;
 
 use std::convert::Infallible;
@@ -36,6 +37,7 @@ use tower_http::cors::CorsLayer;
 use self::boundary::Boundary;
 use self::client::{Identify, Proxies};
 use self::compression::Compress;
+pub(super) use self::compression::Compressible;
 use self::guard::Guard;
 pub(super) use self::in_flight::InFlight;
 use self::in_flight::{Limit, LimitInFlight};
@@ -80,7 +82,7 @@ fn stack(
 + Sync
 + 'static {
     let server = app.config.section::<ServerConfig>();
-    let reveal_causes = app.config.env().reveals_causes();
+    let env = app.config.env();
     let limit = Duration::from_secs(server.request_timeout_secs);
     // A probe has its own patience, and no reason to end a check for the others.
     let asks_client = traffic == boundary::Traffic::Clients;
@@ -89,7 +91,7 @@ fn stack(
         limiter.map(|limiter| layer_fn(move |inner| RateLimit::new(inner, Arc::clone(&limiter))));
     ServiceBuilder::new()
         .layer_fn(move |inner| Identify::new(inner, Arc::clone(&proxies)))
-        .layer_fn(move |inner| Boundary::new(inner, traffic, reveal_causes))
+        .layer_fn(move |inner| Boundary::new(inner, traffic, env))
         .option_layer(cors)
         .option_layer(limit_rate)
         .layer_fn(Compress::new)
@@ -100,4 +102,9 @@ fn stack(
         )
         .layer(DefaultBodyLimit::max(server.body_limit_bytes))
         .into_inner()
+}
+
+/// To the microsecond; more than an hour counts as one.
+fn milliseconds(duration: Duration) -> f64 {
+    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }

@@ -9,10 +9,12 @@ use app::repositories::base::BaseRepository;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveModelTrait, IdenStatic, Iterable};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::{Connection, FilterOf, Row, Sample, changed, id_of, new_id, version_of};
+use super::{Changes, Connection, FilterOf, Row, Sample, changed, id_of, new_id, version_of};
 
 /// Something to do. A row is meant by its place among those that there are or were.
 #[derive(Clone, Debug)]
@@ -21,6 +23,7 @@ enum Operation {
     CreateMany(usize),
     Get(usize),
     Update(usize, Expected),
+    Upsert(usize),
     Delete(usize, Expected),
     Count,
     List { sort: usize, limit: u64 },
@@ -47,6 +50,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (0..5_usize).prop_map(Operation::CreateMany),
         2 => any::<usize>().prop_map(Operation::Get),
         3 => (any::<usize>(), expected()).prop_map(|(row, expected)| Operation::Update(row, expected)),
+        2 => any::<usize>().prop_map(Operation::Upsert),
         2 => (any::<usize>(), expected()).prop_map(|(row, expected)| Operation::Delete(row, expected)),
         1 => Just(Operation::Count),
         1 => (any::<usize>(), 1..8_u64).prop_map(|(sort, limit)| Operation::List { sort, limit }),
@@ -129,6 +133,13 @@ async fn compare<E: Sample, C: Connection>(
                     }
                 }
             }
+            Operation::Upsert(at) => {
+                let id = ever[at % ever.len()];
+                let mut row = E::row(number());
+                row.set(E::ID, id.into());
+                let written = upsert::<E, C>(connection, row, rows.get(&id)).await?;
+                rows.insert(id, written);
+            }
             Operation::Delete(at, expected) => {
                 let id = ever[at % ever.len()];
                 let versions = expected.versions::<E>(rows.get(&id));
@@ -164,6 +175,36 @@ async fn compare<E: Sample, C: Connection>(
         repository.delete(id, None).await.unwrap();
     }
     Ok(())
+}
+
+/// Adds the row, or changes the one before it.
+async fn upsert<E: Sample, C: Connection>(
+    connection: &C,
+    mut row: Changes<E>,
+    before: Option<&Row<E>>,
+) -> Result<Row<E>, TestCaseError> {
+    let (by_id, replaced) = (OnConflict::column(E::ID), replaced::<E>(&row));
+    let repository = E::repository(connection);
+    let written = repository.upsert(row.clone(), by_id, &replaced).await;
+    let written = written.unwrap();
+    if let Some(before) = before {
+        row.not_set(E::VERSION);
+        prop_assert_eq!(&written, &changed::<E>(before, &row));
+    } else {
+        prop_assert_eq!(id_of::<E>(&written), new_id::<E>(&row));
+        prop_assert_eq!(version_of::<E>(&written), 1);
+    }
+    Ok(written)
+}
+
+/// All that is set but the key and the version.
+fn replaced<E: Sample>(row: &Changes<E>) -> Vec<E::Column> {
+    let is_own = |column: &E::Column| {
+        column.as_str() == E::ID.as_str() || column.as_str() == E::VERSION.as_str()
+    };
+    E::Column::iter()
+        .filter(|column| !is_own(column) && row.get(*column).is_set())
+        .collect()
 }
 
 fn is_missing<T>(outcome: &Result<T, DataError>) -> bool {

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod batch;
 mod change;
 mod create;
 mod list;
+mod stream;
 
 use app::core::clock::Clock;
 use axum::http::StatusCode;

@@ -1,0 +1,238 @@
+//! Callers that want the same at the same time share one load: of a row, of another service's answer, of anything that is read by a key.
+//!
+//! Without it a thousand requests for one popular row are a thousand statements, and a thousand connections asked for. Each replica
+//! shares among its own callers.
+//!
+//! ```
+//! use app::core::coalescing::{Coalescer, Coalescing};
+//! use app::core::database::DataError;
+//! use app::core::state::{AppState, Shared};
+//!
+//! # async fn count_stars(_: app::core::database::Database, _: u8) -> Result<u64, DataError> { Ok(7) }
+//! /// How many stars a galaxy has.
+//! struct Stars(Coalescer<u8, u64, DataError>);
+//!
+//! app::register_component!(Stars: |shared: &Shared| Ok::<_, std::io::Error>(Stars(shared.coalescing.of("stars"))));
+//!
+//! async fn stars(app: &AppState, galaxy: u8) -> Result<u64, DataError> {
+//!     let load = count_stars(app.database.clone(), galaxy);
+//!     app.component::<Stars>().0.get(galaxy, load).await
+//! }
+//! ```
+//!
+//! The key must hold all that the result depends on: where that is the caller, too.
+
+mod counts;
+mod slots;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::Hash;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+pub use self::counts::Counts;
+use self::slots::{Next, Slots};
+use crate::core::config::CoalescingConfig;
+use crate::core::request_id::RequestId;
+use crate::core::telemetry::context::TraceContext;
+use crate::core::time_spent::TimeSpent;
+
+/// Makes coalescers, and knows what each of them did.
+#[derive(Clone)]
+pub struct Coalescing {
+    enabled: bool,
+    kept: Duration,
+    max_keys: usize,
+    counts: Arc<Mutex<BTreeMap<&'static str, Arc<Counts>>>>,
+}
+
+impl Coalescing {
+    /// As the `COALESCING_` section says.
+    #[must_use]
+    pub fn new(config: &CoalescingConfig) -> Self {
+        Self {
+            enabled: config.enabled,
+            kept: Duration::from_millis(config.ttl_ms),
+            max_keys: config.max_keys,
+            counts: Arc::default(),
+        }
+    }
+
+    /// A coalescer of this name, by which its figures are found. Two of one name count together.
+    #[must_use]
+    pub fn of<K, V, E>(&self, name: &'static str) -> Coalescer<K, V, E> {
+        let counts = locked(&self.counts)
+            .entry(name)
+            .or_insert_with(|| Counts::of(name))
+            .clone();
+        Coalescer(Arc::new(Inner {
+            enabled: self.enabled,
+            kept: self.kept,
+            counts,
+            slots: Mutex::new(Slots::new(self.max_keys)),
+        }))
+    }
+
+    /// What each coalescer did, by name.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<&'static str, Arc<Counts>> {
+        locked(&self.counts).clone()
+    }
+}
+
+impl fmt::Debug for Coalescing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coalescing").finish_non_exhaustive()
+    }
+}
+
+/// Shares one load among all callers of a key while it runs, its error included. Cheap to clone: clones share their loads.
+pub struct Coalescer<K, V, E>(Arc<Inner<K, V, E>>);
+
+struct Inner<K, V, E> {
+    enabled: bool,
+    /// How long a value is given out after its load; zero: not at all.
+    kept: Duration,
+    counts: Arc<Counts>,
+    slots: Mutex<Slots<K, V, E>>,
+}
+
+/// What a load came to; none yet while it runs.
+type Outcome<V, E> = Option<Result<V, E>>;
+
+impl<K, V, E> Coalescer<K, V, E>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    /// What `load` comes to, or a load of the same key that runs already; then this one is dropped unused.
+    ///
+    /// The load is a task of its own: a caller that gives up ends it for nobody. It is done for whoever asked first: its log lines,
+    /// its outbound requests and the time it spends are told under that request. Only that request's deadline doesn't bind it, for
+    /// those who join may have more time. So it must have a limit of its own, as statements and outbound requests do.
+    ///
+    /// # Errors
+    ///
+    /// Those of the load; each caller gets the same.
+    ///
+    /// # Panics
+    ///
+    /// If the load does.
+    pub async fn get(
+        &self,
+        key: K,
+        load: impl Future<Output = Result<V, E>> + Send + 'static,
+    ) -> Result<V, E> {
+        let asked = self.0.counts.ask();
+        if !self.0.enabled {
+            return asked.miss(load).await;
+        }
+        let next = locked(&self.0.slots).next(&key, Instant::now());
+        let mut outcome = match next {
+            Next::Kept(value) => {
+                asked.hit();
+                return Ok(value);
+            }
+            Next::Join(outcome) => {
+                asked.hit();
+                outcome
+            }
+            Next::Load { number, outcome } => {
+                let (sender, receiver) = outcome;
+                let shared = self.clone();
+                let counted = asked.miss(load);
+                let load = async move {
+                    let result = counted.await;
+                    shared.finish(&key, number, &result);
+                    // There may be nobody left who waits.
+                    let _ = sender.send(Some(result));
+                };
+                tokio::spawn(for_this_request(load).in_current_span());
+                receiver
+            }
+            Next::Alone => return asked.miss(load).await,
+        };
+        let result = outcome.wait_for(Option::is_some).await;
+        let result = result.ok().and_then(|result| result.clone());
+        // The sender is gone without a result only if the load panicked. The hook has logged that already.
+        result.unwrap_or_else(|| resume_unwind(Box::new("a shared load panicked")))
+    }
+
+    /// Announces that what the key stands for is going to be written; hold it until the write is committed.
+    ///
+    /// Whoever asks from now on until this is dropped loads alone, and nobody who asks later gets what was loaded before: a read
+    /// that begins after the commit never sees what was before it.
+    #[must_use = "the key is only guarded while this is held"]
+    pub fn writing(&self, key: K) -> Writing<K, V, E> {
+        locked(&self.0.slots).begin_write(&key);
+        Writing {
+            coalescer: self.clone(),
+            key,
+        }
+    }
+
+    fn finish(&self, key: &K, number: u64, result: &Result<V, E>) {
+        let kept = result.as_ref().ok().filter(|_| !self.0.kept.is_zero());
+        let kept = kept.map(|value| (value.clone(), Instant::now() + self.0.kept));
+        locked(&self.0.slots).finish(key, number, kept);
+    }
+}
+
+impl<K, V, E> Clone for Coalescer<K, V, E> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K, V, E> fmt::Debug for Coalescer<K, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coalescer")
+            .field("counts", &self.0.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A write that is under way; see [`Coalescer::writing`].
+#[must_use = "the key is only guarded while this is held"]
+pub struct Writing<K: Eq + Hash, V, E> {
+    coalescer: Coalescer<K, V, E>,
+    key: K,
+}
+
+impl<K: Eq + Hash, V, E> Drop for Writing<K, V, E> {
+    fn drop(&mut self) {
+        locked(&self.coalescer.0.slots).end_write(&self.key);
+    }
+}
+
+/// Gives work that goes on in another task what it is to know of the request that is being answered.
+fn for_this_request(
+    work: impl Future<Output = ()> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
+    if let Some(caller) = TraceContext::current() {
+        work = Box::pin(caller.scope(work));
+    }
+    if let Some(id) = RequestId::current() {
+        work = Box::pin(id.scope(work));
+    }
+    if let Some(spent) = TimeSpent::current() {
+        work = Box::pin(spent.scope(work));
+    }
+    work
+}
+
+/// Nothing that is done under these locks can fail halfway.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Channel<V, E> = (watch::Sender<Outcome<V, E>>, watch::Receiver<Outcome<V, E>>);

@@ -1,0 +1,130 @@
+//! What is known of each key: the load that runs, the value that is kept, the writes that are under way.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Channel, Outcome};
+
+/// The keys, of which there are only so many at a time.
+pub(super) struct Slots<K, V, E> {
+    by_key: HashMap<K, Slot<V, E>>,
+    max_keys: usize,
+    /// Tells loads of one key apart.
+    loads: u64,
+}
+
+enum Slot<V, E> {
+    Loading {
+        number: u64,
+        outcome: watch::Receiver<Outcome<V, E>>,
+    },
+    Kept {
+        value: V,
+        until: Instant,
+    },
+    /// So many writes are under way.
+    Writing(usize),
+}
+
+/// What a caller does.
+pub(super) enum Next<V, E> {
+    /// It takes the value.
+    Kept(V),
+    /// It waits for the load that runs.
+    Join(watch::Receiver<Outcome<V, E>>),
+    /// It starts one that others may join.
+    Load { number: u64, outcome: Channel<V, E> },
+    /// It loads for itself.
+    Alone,
+}
+
+impl<K, V, E> Slots<K, V, E> {
+    pub(super) fn new(max_keys: usize) -> Self {
+        Self {
+            by_key: HashMap::new(),
+            max_keys,
+            loads: 0,
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
+    pub(super) fn next(&mut self, key: &K, now: Instant) -> Next<V, E> {
+        match self.by_key.get(key) {
+            // A load that panicked has hung up.
+            Some(Slot::Loading { outcome, .. }) if outcome.has_changed().is_ok() => {
+                return Next::Join(outcome.clone());
+            }
+            Some(Slot::Kept { value, until }) if *until > now => return Next::Kept(value.clone()),
+            Some(Slot::Writing(_)) => return Next::Alone,
+            Some(_) => {}
+            None => {
+                if self.by_key.len() >= self.max_keys {
+                    self.forget_the_old(now);
+                }
+                if self.by_key.len() >= self.max_keys {
+                    return Next::Alone;
+                }
+            }
+        }
+        self.loads += 1;
+        let number = self.loads;
+        let (sender, receiver) = watch::channel(None);
+        let outcome = receiver.clone();
+        self.by_key
+            .insert(key.clone(), Slot::Loading { number, outcome });
+        Next::Load {
+            number,
+            outcome: (sender, receiver),
+        }
+    }
+
+    /// A load has ended. What it came to is kept, unless the key was written, or loaded again, since it began.
+    pub(super) fn finish(&mut self, key: &K, number: u64, kept: Option<(V, Instant)>) {
+        match self.by_key.get(key) {
+            Some(Slot::Loading {
+                number: running, ..
+            }) if *running == number => {}
+            _ => return,
+        }
+        match kept {
+            Some((value, until)) => {
+                self.by_key.insert(key.clone(), Slot::Kept { value, until });
+            }
+            None => {
+                self.by_key.remove(key);
+            }
+        }
+    }
+
+    /// From now on nobody joins what was begun before. Writes are counted beyond the number of keys, too: they must not be missed.
+    pub(super) fn begin_write(&mut self, key: &K) {
+        let writes = match self.by_key.get(key) {
+            Some(Slot::Writing(writes)) => *writes,
+            _ => 0,
+        };
+        self.by_key.insert(key.clone(), Slot::Writing(writes + 1));
+    }
+
+    fn forget_the_old(&mut self, now: Instant) {
+        self.by_key.retain(|_, slot| match slot {
+            Slot::Loading { outcome, .. } => outcome.has_changed().is_ok(),
+            Slot::Kept { until, .. } => *until > now,
+            Slot::Writing(_) => true,
+        });
+    }
+}
+
+impl<K: Eq + Hash, V, E> Slots<K, V, E> {
+    pub(super) fn end_write(&mut self, key: &K) {
+        match self.by_key.get_mut(key) {
+            Some(Slot::Writing(writes)) if *writes > 1 => *writes -= 1,
+            _ => {
+                self.by_key.remove(key);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Answers of any length, sent while their rows are read: as NDJSON, or as one JSON array.
+//!
+//! What has begun as 200 can't become an error any more. So that a client can tell a whole answer from one that broke off, the
+//! connection is cut in that case: over HTTP/1.1 the last chunk is missing, over HTTP/2 the stream is reset; and a JSON array is not closed.
+
+mod format;
+mod metrics;
+mod query;
+mod writer;
+
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, VARY};
+use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use futures::stream;
+use sea_orm::{FromQueryResult, ModelTrait};
+use serde::Serialize;
+use tokio::sync::{Semaphore, mpsc};
+use tracing::Instrument;
+
+pub use self::format::StreamFormat;
+use self::metrics::Active;
+pub use self::query::StreamQuery;
+use self::writer::{Piece, Writer};
+use super::middleware::Compressible;
+use super::{AppError, Result};
+use crate::core::config::StreamConfig;
+use crate::core::database::DataError;
+use crate::core::database::keyset::Listed;
+use crate::core::state::{AppState, Shared};
+
+/// Pieces that wait for the client: one on its way, one ready.
+const WAITING: usize = 2;
+
+/// When to try again if there are too many streams: they take long.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// How many streams there may be at a time.
+struct Places(Arc<Semaphore>);
+
+crate::register_component!(Places: |shared: &Shared| {
+    let most = shared.config.section::<StreamConfig>().max_streams;
+    Ok::<_, io::Error>(Places(Arc::new(Semaphore::new(most))))
+});
+
+/// 200 with the rows of a list as they are read, each as a `T`.
+pub struct Streamed<T> {
+    body: Body,
+    format: StreamFormat,
+    row: PhantomData<fn(T)>,
+}
+
+impl<T: Serialize + Send + 'static> Streamed<T> {
+    /// Reads the first rows; the rest is read as the client takes it.
+    ///
+    /// A client that takes nothing for `STREAM_STALL_SECS`, or leaves, ends the reading.
+    ///
+    /// # Errors
+    ///
+    /// 503 if there are `STREAM_MAX_STREAMS` already; what reading the first rows fails with.
+    pub async fn of<E>(app: &AppState, format: StreamFormat, query: StreamQuery<E>) -> Result<Self>
+    where
+        E: Listed<Model: ModelTrait<Entity = E> + FromQueryResult + Send> + Send,
+        T: From<E::Model>,
+    {
+        let places = app.component::<Places>().0.clone();
+        let Ok(place) = places.try_acquire_owned() else {
+            let detail = "As many streams are open as there may be.";
+            return Err(AppError::unavailable(detail, RETRY_AFTER));
+        };
+        let mut list = query.reader(app);
+        let first = list.next().await.map_err(DataError::from)?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let stall_secs = app.config.section::<StreamConfig>().stall_secs;
+        let writer = Writer {
+            format,
+            sender,
+            stall: Duration::from_secs(stall_secs),
+            piece: BytesMut::new(),
+            rows: 0,
+            active: Active::begin(),
+            _place: place,
+        };
+        tokio::spawn(writer.write_all::<E, T>(first, list).in_current_span());
+        let pieces = stream::unfold(receiver, async |mut receiver| {
+            // The writer says when it is through; if it only hangs up, something is missing.
+            match receiver.recv().await {
+                Some(Piece::Some(bytes)) => Some((Ok(bytes), receiver)),
+                Some(Piece::End) => None,
+                None => Some((Err(io::Error::other("the rows broke off")), receiver)),
+            }
+        });
+        Ok(Self {
+            body: Body::from_stream(pieces),
+            format,
+            row: PhantomData,
+        })
+    }
+}
+
+impl<T> IntoResponse for Streamed<T> {
+    fn into_response(self) -> Response {
+        let headers = [(CONTENT_TYPE, self.format.media_type()), (VARY, "accept")];
+        (headers, Extension(Compressible), self.body).into_response()
+    }
+}

@@ -1,0 +1,346 @@
+//! Long answers: clients that read slowly, stop reading or leave, and a database that fails in the middle.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use rstest::rstest;
+use sea_orm::{ConnectionTrait, DbBackend};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    time::{sleep, timeout},
+};
+
+use super::{
+    client::Client,
+    sessions::{at_most, count, first, nothing_runs, now},
+};
+use crate::{
+    program::Program,
+    support::database::{Kind, TestDatabase},
+};
+
+/// Longer than anything takes here. Only a test that fails waits for so long.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// More than the buffers of two sockets hold: 10 MB of users.
+const MANY: usize = 30_000;
+
+/// A service with so many users, made of one by the database itself.
+async fn with_users(database: &TestDatabase, rows: usize) -> Program {
+    let program = Program::on_free_port().with_all(database.settings());
+    program.output(&["seed", "--rows", "1"]);
+    let (id, numbers) = match database.backend() {
+        DbBackend::Postgres => (
+            "gen_random_uuid()",
+            format!("SELECT generate_series(2, {rows}) AS n"),
+        ),
+        _ => (
+            "randomblob(16)",
+            format!(
+                "WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < {rows}) SELECT n FROM numbers"
+            ),
+        ),
+    };
+    let name = "x".repeat(100);
+    let fill = format!(
+        "INSERT INTO users (id, name, email, age, is_active, version, created_at, updated_at) \
+         SELECT {id}, '{name}', 'user' || n || '@example.com', age, is_active, version, created_at, updated_at FROM users, ({numbers}) AS numbers"
+    );
+    database.execute_unprepared(&fill).await.unwrap();
+    program
+}
+
+/// An answer that is read at the test's pace.
+struct Stream(TcpStream);
+
+impl Stream {
+    /// Asks for users; the system buffers little of the answer.
+    async fn of(service: &str, query: &str) -> Self {
+        let address = service.trim_start_matches("http://").parse().unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        let request = format!("GET /api/v1/users/stream{query} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Self(stream)
+    }
+
+    /// The first bytes, with which the answer has begun.
+    async fn begin(&mut self) {
+        let mut begin = [0; 12];
+        self.0.read_exact(&mut begin).await.unwrap();
+        assert_eq!(&begin, b"HTTP/1.1 200");
+    }
+
+    /// Reads to the end, so many bytes a second at most: how many rows there were, and whether nothing was missing.
+    async fn end(mut self, bytes_a_second: Option<usize>) -> (usize, bool) {
+        let (mut rows, mut last, mut before) = (0, Vec::new(), 0);
+        let mut piece = vec![0; 64 * 1024];
+        let whole = loop {
+            if let Some(bytes) = bytes_a_second {
+                sleep(Duration::from_secs(1) * 65_536 / u32::try_from(bytes).unwrap()).await;
+            }
+            let read = timeout(PATIENCE, self.0.read(&mut piece)).await;
+            let Ok(length @ 1..) = read.expect("the stream does not go on") else {
+                break false;
+            };
+            let text = &piece[..length];
+            for byte in text {
+                rows += usize::from(before == b'}' && *byte == b'\n');
+                before = *byte;
+            }
+            last.extend_from_slice(text);
+            last.drain(..last.len().saturating_sub(7));
+            if last == b"\r\n0\r\n\r\n" {
+                break true;
+            }
+        };
+        (rows, whole)
+    }
+}
+
+/// The most memory that the process had since the last look, in bytes; from now on it is what it has now.
+#[cfg(target_os = "linux")]
+fn peak(service: &crate::program::Running<'_>) -> usize {
+    let process = format!("/proc/{}", service.id());
+    let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
+    // 5 resets the peak, see proc(5).
+    std::fs::write(format!("{process}/clear_refs"), "5").unwrap();
+    kibibytes.parse::<usize>().unwrap() * 1024
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_reader_that_stops_is_cut_off_and_frees_its_place(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let program = with_users(&database, MANY)
+        .await
+        .with("STREAM_MAX_STREAMS", "1")
+        .with("STREAM_STALL_SECS", "2");
+    let mut service = program.start(&[]);
+    let url = service.url();
+    let client = Client::of(&url);
+
+    let mut stalled = Stream::of(&url, "").await;
+    stalled.begin().await;
+    if kind == Kind::Postgres {
+        nothing_runs(&database).await;
+    }
+    let second = client.get("/api/v1/users/stream").await;
+    assert!(second.is_unavailable(), "there is one place: {second:?}");
+    assert_eq!(client.get("/api/v1/users").await.status, 200);
+
+    service.line_with("stream cut off");
+    let next = client.get("/api/v1/users/stream?limit=1").await;
+    assert_eq!(next.status, 200, "its place is not free: {next:?}");
+    let (_, whole) = stalled.end(None).await;
+    assert!(!whole, "the answer looks as if nothing was missing");
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_client_that_leaves_ends_the_reading(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+    #[values(false, true)] consistent: bool,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let program = with_users(&database, MANY).await;
+    let mut service = program.start(&[]);
+    let url = service.url();
+    let mut stream = Stream::of(&url, &format!("?consistent={consistent}")).await;
+    stream.begin().await;
+    drop(stream);
+    service.line_with("stream left by its client");
+    if kind == Kind::Postgres {
+        nothing_runs(&database).await;
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_database_that_fails_in_the_middle_cuts_the_connection(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let program = with_users(&database, MANY).await;
+    let mut service = program.start(&[]);
+    let mut stream = Stream::of(&service.url(), "").await;
+    stream.begin().await;
+    let away = "ALTER TABLE users RENAME TO others";
+    database.execute_unprepared(away).await.unwrap();
+    let (rows, whole) = stream.end(None).await;
+    assert!(
+        !whole && rows < MANY,
+        "{rows} rows, and nothing seems missing"
+    );
+    service.line_with("stream broken off");
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_slow_reader_outlives_every_limit_of_ordinary_requests(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+    #[values(false, true)] consistent: bool,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let program = with_users(&database, MANY)
+        .await
+        .with("SERVER_REQUEST_TIMEOUT_SECS", "2")
+        .with("SERVER_HEADER_READ_TIMEOUT_SECS", "1")
+        .with("DATABASE_COMMAND_TIMEOUT_SECS", "1")
+        .with("DATABASE_POOL_TIMEOUT_SECS", "1")
+        .with("HTTP_CLIENT_REQUEST_TIMEOUT_SECS", "1")
+        .with("HTTP_CLIENT_POOL_TIMEOUT_SECS", "1");
+    let mut service = program.start(&[]);
+    let stream = Stream::of(&service.url(), &format!("?consistent={consistent}")).await;
+    let (rows, whole) = stream.end(Some(3_000_000)).await;
+    assert_eq!((rows, whole), (MANY, true));
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hundred_streams_leave_connections_for_ordinary_requests(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let program = with_users(&database, 2000)
+        .await
+        .with("DATABASE_POOL_MAX_SIZE", "4");
+    let mut service = program.start(&[]);
+    let url = service.url();
+    let client = Client::of(&url);
+    let streams = (0..100).map(|_| async {
+        let stream = Stream::of(&url, "?fetch_size=100").await;
+        stream.end(Some(1_000_000)).await
+    });
+    let ordinary = async {
+        for _ in 0..50 {
+            let answer = client.get("/api/v1/users").await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    };
+    let (streams, ()) = tokio::join!(join_all(streams), ordinary);
+    assert!(
+        streams.iter().all(|stream| *stream == (2000, true)),
+        "{streams:?}"
+    );
+}
+
+/// What a stream may need beyond what the service has already: rows of a chunk, pieces on their way, what the allocator keeps.
+#[cfg(target_os = "linux")]
+const GROWTH: usize = 16 * 1024 * 1024;
+
+#[cfg(target_os = "linux")]
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn memory_does_not_grow_with_the_result(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+    #[values(false, true)] consistent: bool,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    #[expect(clippy::disallowed_methods, reason = "a check asks for a million rows")]
+    let rows = std::env::var("TEST_STREAM_ROWS").map_or(50_000, |rows| rows.parse().unwrap());
+    let program = with_users(&database, rows).await;
+    let mut service = program.start(&[]);
+    let url = service.url();
+    // What the first requests allocate for good.
+    for _ in 0..3 {
+        Stream::of(&url, &format!("?limit=2000&consistent={consistent}"))
+            .await
+            .end(None)
+            .await;
+    }
+    peak(&service);
+    let before = peak(&service);
+    let start = Instant::now();
+    let stream = Stream::of(&url, &format!("?consistent={consistent}")).await;
+    let (read, whole) = stream.end(None).await;
+    let took = start.elapsed();
+    assert_eq!((read, whole), (rows, true));
+    let growth = peak(&service).saturating_sub(before);
+    println!(
+        "{kind:?}, consistent={consistent}: {read} rows in {took:?}, memory grew by {} KiB at its peak",
+        growth / 1024
+    );
+    assert!(
+        growth < GROWTH,
+        "{read} rows made memory grow by {growth} bytes"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn there_is_one_statement_for_each_chunk() {
+    const FETCH_SIZE: usize = 300;
+    let Some(database) = TestDatabase::of(Kind::Postgres).await else {
+        return;
+    };
+    let (rows, statements) = (20 * FETCH_SIZE, 20);
+    let program = with_users(&database, rows).await;
+    // Whatever the plan is: each statement scans the table or an index of it once.
+    let scans = "SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'users'";
+    let before: i64 = first(&database, scans).await;
+    let mut service = program.start(&[]);
+    let stream = Stream::of(&service.url(), &format!("?fetch_size={FETCH_SIZE}")).await;
+    assert_eq!(stream.end(None).await, (rows, true));
+    // The server's processes tell what they have counted when they end, at the latest.
+    service.terminate();
+    assert!(service.end().success(), "{}", service.stderr());
+    at_most(0, &database, "true").await;
+    let seen = first::<i64>(&database, scans).await - before;
+    assert_eq!(seen, statements, "of {rows} rows, {FETCH_SIZE} at a time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_statement_runs_while_the_reader_stalls() {
+    let Some(database) = TestDatabase::of(Kind::Postgres).await else {
+        return;
+    };
+    let program = with_users(&database, MANY).await;
+    let mut service = program.start(&[]);
+    let mut stalled = Stream::of(&service.url(), "").await;
+    stalled.begin().await;
+    let begun_since = async |since: &str| {
+        count(
+            &database,
+            &format!("(state <> 'idle' OR query_start > '{since}')"),
+        )
+        .await
+    };
+    // Until the buffers between are full, it goes on.
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let since = now(&database).await;
+        sleep(Duration::from_millis(300)).await;
+        if begun_since(&since).await == 0 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it reads on without its client");
+    }
+    let since = now(&database).await;
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        begun_since(&since).await,
+        0,
+        "it reads on without its client"
+    );
+    let (rows, whole) = stalled.end(None).await;
+    // The first line was read in part.
+    assert!(whole && rows >= MANY - 1, "{rows} rows");
+}
