@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use crate::program::get;
 use crate::program::{Program, send};
 use crate::support::database::{Kind, TestDatabase};
+use crate::support::files::project_file;
 
 /// How the requests of these tests begin that give the service a tenth of a second.
 const A_TENTH: &[&str] = &["X-Request-Timeout: 0.1"];
@@ -184,15 +185,19 @@ fn a_client_that_sends_too_much_gets_429_while_probes_are_answered() {
 }
 
 #[test]
-fn outside_local_it_must_be_told_which_proxies_to_trust() {
-    let program = Program::new()
-        .with("APP_ENV", "prod")
-        .with("DATABASE_URL", "postgres://app@127.0.0.1:1/app");
-    let error = program.error(&["serve"]);
-    assert!(
-        error.contains("RATE_LIMIT_TRUSTED_PROXIES must say which proxies"),
-        "{error}"
-    );
+fn outside_local_it_must_be_told_which_proxies_to_trust_also_with_the_shipped_settings() {
+    let shipped = project_file("env_files").display().to_string();
+    for env in ["dev", "uat", "prod"] {
+        let program = Program::new()
+            .with("APP_ENV", env)
+            .with("APP_CONFIG_DIR", &shipped)
+            .with("DATABASE_URL", "postgres://app@127.0.0.1:1/app");
+        let error = program.error(&["serve"]);
+        assert!(
+            error.contains("RATE_LIMIT_TRUSTED_PROXIES must say which proxies"),
+            "{env}: {error}"
+        );
+    }
 }
 
 /// A request of this client, by way of a proxy on this machine.
