@@ -13,6 +13,7 @@ use tower::Service;
 use tracing::{Instrument, Span, debug, error, error_span, info};
 
 use super::client::ClientAddress;
+use super::cors::is_preflight;
 use super::meter::{Active, Meter, NO_ROUTE, method_label};
 use super::{security, span};
 use crate::core::http::error::{Failure, ProblemCode};
@@ -140,6 +141,7 @@ struct Line {
     client: Option<ClientAddress>,
     start: Instant,
     traffic: Traffic,
+    is_preflight: bool,
     meter: Meter,
     _active: Active,
     trace: Span,
@@ -163,6 +165,7 @@ impl Line {
             client: request.extensions().get().copied(),
             start: Instant::now(),
             traffic,
+            is_preflight: is_preflight(request),
             meter,
             _active: Active::begin(method_label(request.method())),
             trace,
@@ -228,7 +231,10 @@ impl Line {
                 line!(info, code = failure.error().code().as_str(),);
             }
             End::Answered(status, None) if status.is_server_error() => line!(error,),
-            End::Answered(_, None) if self.traffic == Traffic::Probes => line!(debug,),
+            // Nobody sends a preflight on purpose, and no limit counts them.
+            End::Answered(_, None) if self.traffic == Traffic::Probes || self.is_preflight => {
+                line!(debug,);
+            }
             End::Answered(_, None) => line!(info,),
             End::Cancelled => line!(info, code = "cancelled",),
         }
