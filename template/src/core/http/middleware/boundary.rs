@@ -19,9 +19,9 @@ use super::{security, span};
 use crate::core::http::error::{Failure, ProblemCode};
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
-use crate::core::telemetry::LOG_ONLY;
 use crate::core::telemetry::context::TraceContext;
 use crate::core::telemetry::panics::Panic;
+use crate::core::telemetry::{LOG_ONLY, cut};
 
 /// The header with the request's id, inbound, in the answer, and in requests to other services.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -154,6 +154,9 @@ enum End<'f> {
     Cancelled,
 }
 
+/// The most of a method that a line shows. Those that are registered have 17 at most.
+const METHOD_BYTES: usize = 32;
+
 /// What stands for the status of a request that was cancelled. It is never sent; proxies log it, too.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
@@ -181,6 +184,8 @@ impl Line {
     /// A failure of the service is an error; what a client did wrong is not.
     fn write(&self, end: &End<'_>) {
         let method = &self.method;
+        // A client may invent one as long as a head may be.
+        let name = cut(method.as_str(), METHOD_BYTES);
         let matched = self.matched.as_ref();
         let route = matched.map_or(NO_ROUTE, MatchedPath::as_str);
         let status = match end {
@@ -194,13 +199,13 @@ impl Line {
         macro_rules! line {
             ($level:ident, $($failure:tt)*) => {
                 $level!(
-                    method = method.as_str(),
+                    method = name,
                     route,
                     status,
                     duration_ms = milliseconds(duration),
                     client = self.client.map(|client| display(client.0)),
                     $($failure)*
-                    "{method} {route} {status}"
+                    "{name} {route} {status}"
                 )
             };
         }
