@@ -41,6 +41,7 @@ fn commands_work(cx: &Context<'_>) -> Outcome {
     let management = http::free_port()?;
     let binary = binary
         .setting("APP_ENV", "prod")
+        .setting("RATE_LIMIT_TRUSTED_PROXIES", "none")
         .setting("DATABASE_SSL_MODE", "disable") // the server of the checks has no certificate
         .setting("SERVER_MANAGEMENT_PORT", management.to_string());
     cx.step(
