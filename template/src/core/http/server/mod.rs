@@ -8,6 +8,7 @@ mod activity;
 mod connection;
 mod files;
 mod lifecycle;
+mod piece;
 mod places;
 mod port;
 mod requests;
