@@ -22,9 +22,12 @@ use super::socket::Socket;
 use super::streams::Streams;
 use crate::core::config::ServerConfig;
 
-/// What a connection may hold of a request that is not read yet, or of an answer that its client does not take: of HTTP/1 the head,
-/// and whatever the handler is slower to take or faster to give.
-const BUFFER: usize = 64 * 1024;
+/// A head of HTTP/1 that is not complete yet, and what is read at a time of a body, or kept of an answer before it is written. Whoever
+/// sends all of a head but its end keeps this much of our memory; bodies are no faster with more.
+const HTTP1_BUFFER: usize = 16 * 1024;
+
+/// What h2 takes on of an answer before it is written.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Requests of one connection of HTTP/2 at a time.
 const STREAMS: u32 = 128;
@@ -56,7 +59,7 @@ impl Connections {
             stall: limits.stall,
         });
         // No timer of hyper's for HTTP/1: see `activity`.
-        builder.http1().max_buf_size(BUFFER);
+        builder.http1().max_buf_size(HTTP1_BUFFER);
         builder
             .http2()
             .timer(TokioTimer::new())
