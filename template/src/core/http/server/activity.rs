@@ -188,6 +188,10 @@ impl Activity {
         self.leaving.load(Ordering::Relaxed)
     }
 
+    pub(super) fn is_http2(&self) -> bool {
+        self.state().protocol == Protocol::Http2
+    }
+
     /// Whether a request of HTTP/1 has begun, or is expected to: the first one.
     pub(super) fn awaits_head(&self) -> bool {
         let state = self.state();
