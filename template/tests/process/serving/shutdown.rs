@@ -241,16 +241,39 @@ async fn a_second_signal_ends_the_drain_and_the_service_at_once() {
     let _alone = alone().await;
     let program = on_two_ports()
         .with("SERVER_SHUTDOWN_DRAIN_SECS", "600")
-        .with("SERVER_SHUTDOWN_TIMEOUT_SECS", "600");
+        .with("SERVER_SHUTDOWN_TIMEOUT_SECS", "600")
+        .with("SERVER_REQUEST_TIMEOUT_SECS", "600");
+    let upload_path = upload_path(&program);
     let mut service = program.start(&[]);
     let (_, public) = addresses(&mut service);
-    let mut kept = Client::connect(public).await.unwrap();
-    kept.get("/").await.unwrap();
+    let mut client = Client::connect(public).await.unwrap();
+    client.get("/").await.unwrap();
+    if let Some(path) = &upload_path {
+        client.begin_upload(path, 2).await.unwrap();
+        client.stream.write_all(b"{").await.unwrap();
+    }
+    get(public, "/").await.unwrap();
     service.terminate();
     service.line_with("draining");
+    let told = Instant::now();
     service.terminate();
     service.line_with("cut off by a second signal");
     assert!(service.end().success());
+    assert_at_once(told);
+    client
+        .answer()
+        .await
+        .expect_err("what was under way was cut off");
+}
+
+/// Nothing was waited for: any of the settings is 600 s.
+#[track_caller]
+fn assert_at_once(told: Instant) {
+    let took = told.elapsed();
+    assert!(
+        took < Duration::from_secs(30),
+        "a second signal ends what goes on, but the service took {took:?} more"
+    );
 }
 
 #[tokio::test]
