@@ -7,7 +7,7 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::Duration,
 };
@@ -235,12 +235,18 @@ impl Running<'_> {
     }
 
     /// Waits for its end; the rest of its output is in `seen` then.
+    #[track_caller]
     pub(crate) fn end(&mut self) -> ExitStatus {
         // The streams end with the process.
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            self.seen.push(line);
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap(),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("it does not end; stdout {:#?}", self.seen)
+                }
+            }
         }
-        self.child.wait().unwrap()
     }
 
     /// What it wrote on standard error, after its end.

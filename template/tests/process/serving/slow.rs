@@ -109,9 +109,9 @@ async fn slow_clients_block_nobody_and_do_not_outlive_their_time() {
 #[tokio::test]
 async fn an_idle_connection_is_kept_for_its_time_and_longer_than_a_head_may_take() {
     let _alone = alone().await;
-    let idle = Duration::from_secs(3);
+    let idle = Duration::from_secs(10);
     let program = on_two_ports()
-        .with("SERVER_HEADER_READ_TIMEOUT_SECS", "1")
+        .with("SERVER_HEADER_READ_TIMEOUT_SECS", "2")
         .with("SERVER_KEEP_ALIVE_SECS", idle.as_secs().to_string());
     let mut service = program.start(&[]);
     let (_, public) = addresses(&mut service);
@@ -121,7 +121,7 @@ async fn an_idle_connection_is_kept_for_its_time_and_longer_than_a_head_may_take
 async fn idle_http1(address: SocketAddr, idle: Duration) {
     let mut client = Client::connect(address).await.unwrap();
     client.get("/").await.unwrap();
-    sleep(Duration::from_secs(2)).await;
+    sleep(Duration::from_secs(3)).await;
     let answer = client.get("/").await;
     answer.expect("an idle connection is not cut off when a head would be late: balancers keep theirs for long");
     let start = Instant::now();

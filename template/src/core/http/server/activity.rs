@@ -21,7 +21,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a client may take for what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// For its first bytes, and for each request's head.
+    /// For its first bytes, and for each request's head that begins when nothing else is under way.
     pub(super) head: Duration,
     /// Between two requests.
     pub(super) idle: Duration,
@@ -83,7 +83,8 @@ struct State {
     requests: usize,
     /// Since when there is none.
     idle: Instant,
-    /// Since when a head is being read; from the beginning of the connection for its first one.
+    /// Since when a head is being read; from the beginning of the connection for its first one. Of one that was begun together with the
+    /// request before it this is not known until it is complete: it has the time between two requests.
     head: Option<Instant>,
     /// The next bytes may be the rest of a body that nobody read, not the beginning of a head.
     rest: bool,
@@ -186,6 +187,10 @@ impl Activity {
 
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        self.state().protocol == Protocol::Http2
     }
 
     /// Whether a request of HTTP/1 has begun, or is expected to: the first one.

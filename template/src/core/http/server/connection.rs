@@ -22,9 +22,12 @@ use super::socket::Socket;
 use super::streams::Streams;
 use crate::core::config::ServerConfig;
 
-/// What a connection may hold of a request that is not read yet, or of an answer that its client does not take: of HTTP/1 the head,
-/// and whatever the handler is slower to take or faster to give.
-const BUFFER: usize = 64 * 1024;
+/// A head of HTTP/1 that is not complete yet, and what is read at a time of a body, or kept of an answer before it is written. Whoever
+/// sends all of a head but its end keeps this much of our memory; bodies are no faster with more.
+const HTTP1_BUFFER: usize = 16 * 1024;
+
+/// What h2 takes on of an answer before it is written.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Requests of one connection of HTTP/2 at a time.
 const STREAMS: u32 = 128;
@@ -56,7 +59,7 @@ impl Connections {
             stall: limits.stall,
         });
         // No timer of hyper's for HTTP/1: see `activity`.
-        builder.http1().max_buf_size(BUFFER);
+        builder.http1().max_buf_size(HTTP1_BUFFER);
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -66,7 +69,7 @@ impl Connections {
             .max_concurrent_streams(STREAMS)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_stream_window_size(CONNECTION_WINDOW / 4)
-            .max_send_buf_size(BUFFER)
+            .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(HEADER_LIST)
             .max_pending_accept_reset_streams(RESET_STREAMS)
             .max_local_error_reset_streams(FAULTY_STREAMS);
@@ -100,7 +103,7 @@ impl Connections {
         });
         let mut limits = self.limits;
         let mut alarm = pin!(sleep_until(Instant::now() + limits.head));
-        let (mut told, mut leaving) = (false, false);
+        let (mut told, mut leaving, mut announced) = (false, false, false);
         loop {
             let event = poll_fn(|context| {
                 if !told && phases.as_mut().poll(context).is_ready() {
@@ -110,7 +113,10 @@ impl Connections {
                 if let Poll::Ready(ended) = connection.as_mut().poll(context) {
                     return Poll::Ready(Event::Ended(ended));
                 }
-                // Only now is it known what the connection waits for.
+                // Only now is it known what the connection is, and waits for.
+                if leaving && !announced && activity.is_http2() {
+                    return Poll::Ready(Event::Announce);
+                }
                 overdue(&activity, &limits, alarm.as_mut(), context).map(Event::Overdue)
             });
             match event.await {
@@ -126,14 +132,21 @@ impl Connections {
                     activity.restart();
                     // hyper would drop the beginning of a request; its answer will end the connection as well.
                     if !activity.awaits_head() {
+                        announced = true;
                         connection.as_mut().graceful_shutdown();
                     }
+                }
+                // It was young, and has turned out to be of HTTP/2, whose answers don't say that they are the last.
+                Event::Announce => {
+                    announced = true;
+                    connection.as_mut().graceful_shutdown();
                 }
                 // Of HTTP/1 this is the end. A client of HTTP/2 is told, and may have sent a request before it knew.
                 Event::Overdue(Overdue::Idle) if !leaving => {
                     leaving = true;
                     limits = limits.of_farewell();
                     activity.restart();
+                    announced = true;
                     connection.as_mut().graceful_shutdown();
                 }
                 Event::Overdue(overdue) => {
@@ -149,6 +162,7 @@ impl Connections {
 enum Event<E> {
     Ended(Result<(), E>),
     Stopping,
+    Announce,
     Overdue(Overdue),
 }
 

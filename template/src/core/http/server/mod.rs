@@ -37,7 +37,7 @@ use super::surface::Surface;
 use crate::core::config::{DocsConfig, ServerConfig};
 use crate::core::state::AppState;
 
-/// What is kept of the time to stop for closing the database's connections, at most.
+/// What is kept of the time to stop for closing the database's connections, at most; and all that they have after a second signal.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long the last answers of the management port may take, when all else has ended.
@@ -148,7 +148,7 @@ impl Server {
     /// 2. No connection is accepted any more, requests are let end, and at last the database's connections are closed: all within
     ///    `SERVER_SHUTDOWN_TIMEOUT_SECS`. When that is over, the rest is cut off.
     ///
-    /// If `signal` ends again, the rest is cut off at once. The management port answers until all else has ended.
+    /// If `signal` ends again, the rest is cut off at once, and the database has a second. The management port answers until all else has ended.
     pub async fn run_until(self, mut signal: impl AsyncFnMut()) {
         let config = self.app.config.section::<ServerConfig>();
         let drain = Duration::from_secs(config.shutdown_drain_secs);
@@ -169,13 +169,18 @@ impl Server {
         let drained = drain_for(drain, &mut signal).await;
         let start = Instant::now();
         lifecycle.enter(Phase::Stopping);
-        if drained {
+        let in_order = drained && {
             let limit = limit.saturating_sub(CLOSE_LIMIT.min(limit / 10));
-            finish(&mut public, &connections, limit, &mut signal).await;
-        }
+            finish(&mut public, &connections, limit, &mut signal).await
+        };
         // Ends the connections, and what their requests are doing.
         public.shutdown().await;
         let left = limit.saturating_sub(start.elapsed());
+        let left = if in_order {
+            left
+        } else {
+            left.min(CLOSE_LIMIT)
+        };
         tokio::select! {
             () = self.app.database.close_within(left) => {}
             () = signal() => warn!("stopped: the database's connections were cut off by another signal"),
@@ -205,25 +210,31 @@ async fn drain_for(drain: Duration, signal: &mut impl AsyncFnMut()) -> bool {
     }
 }
 
-/// Waits until all requests have ended, their time is over, or there is another signal.
+/// Waits until all requests have ended, or their time is over; not, if there is another signal.
 async fn finish(
     public: &mut JoinSet<()>,
     connections: &Arc<AtomicUsize>,
     limit: Duration,
     signal: &mut impl AsyncFnMut(),
-) {
+) -> bool {
     info!(
         "stopping: requests have {:.1} s to end",
         limit.as_secs_f64()
     );
     let all_ended = async { while public.join_next().await.is_some() {} };
     tokio::select! {
-        ended = timeout(limit, all_ended) => if ended.is_ok() {
-            info!("stopped: all requests have ended");
-        } else {
-            let count = connections.load(Ordering::Relaxed);
-            warn!(connections = count, "stopped: requests were cut off, their time is over");
-        },
-        () = signal() => warn!("stopped: requests were cut off by a second signal"),
+        ended = timeout(limit, all_ended) => {
+            if ended.is_ok() {
+                info!("stopped: all requests have ended");
+            } else {
+                let count = connections.load(Ordering::Relaxed);
+                warn!(connections = count, "stopped: requests were cut off, their time is over");
+            }
+            true
+        }
+        () = signal() => {
+            warn!("stopped: requests were cut off by a second signal");
+            false
+        }
     }
 }
