@@ -7,12 +7,12 @@ use std::{
 
 use crate::limits::lists;
 use crate::program::{Program, get};
+use crate::support::files::project_file;
 #[cfg(feature = "http-client")]
 use crate::{
     outbound::{Does, Upstream, quote},
     program::send,
 };
-use crate::support::files::project_file;
 
 /// A metric as a page of the reference describes it.
 #[derive(Debug)]
@@ -59,8 +59,7 @@ fn labels(line: &str) -> BTreeSet<String> {
 #[test]
 fn every_metric_is_in_the_checked_in_list_with_its_kind_labels_and_meaning() {
     // Nobody takes what is sent: it is enough that it is counted.
-    let program =
-        Program::on_free_port().with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+    let program = Program::on_free_port().with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
     #[cfg(feature = "http-client")]
     let upstream = Upstream::start();
     #[cfg(feature = "http-client")]
