@@ -12,7 +12,7 @@ use super::server::Lifecycle;
 use super::{AppError, Problem, Result, Routes, register_routes, routes};
 use crate::core::health::{Health, HealthReport};
 use crate::core::state::AppState;
-use crate::core::telemetry::build;
+use crate::core::telemetry::{build, milliseconds};
 
 register_routes! { management at "/" tagged "management": Routes::new().add(routes!(livez, readyz, health, version)) }
 
@@ -78,11 +78,6 @@ async fn version() -> Json<VersionOut> {
 struct ProbeOut {
     /// Always true.
     ok: bool,
-}
-
-/// To the microsecond; checks end within seconds.
-fn milliseconds(duration: Duration) -> f64 {
-    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
 /// Whether something can do its work.

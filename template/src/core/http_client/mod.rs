@@ -143,7 +143,7 @@ impl HttpClient {
     ///
     /// Why not.
     pub async fn ping(&self, url: impl IntoUrl) -> Result<(), HttpClientError> {
-        let answer = self.get(url).as_ping().send().await?;
+        let answer = self.get(url).for_ping().send().await?;
         if answer.status().is_server_error() {
             answer.success()?;
         }

@@ -46,7 +46,7 @@ impl OutboundRequest {
     }
 
     /// Makes one attempt, of which the breaker learns nothing.
-    pub(super) fn as_ping(mut self) -> Self {
+    pub(super) fn for_ping(mut self) -> Self {
         self.is_ping = true;
         self.max_retries(0)
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -14,14 +14,15 @@ use tracing::{Instrument, Span, debug, error, error_span, info};
 
 use super::client::ClientAddress;
 use super::cors::is_preflight;
-use super::meter::{Active, Meter, NO_ROUTE, method_label};
+use super::meter::{Active, Meter, NO_ROUTE};
 use super::{security, span};
 use crate::core::http::error::{Failure, ProblemCode};
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
 use crate::core::telemetry::context::TraceContext;
+use crate::core::telemetry::metrics::method_label;
 use crate::core::telemetry::panics::Panic;
-use crate::core::telemetry::{LOG_ONLY, cut};
+use crate::core::telemetry::{LOG_ONLY, cut, milliseconds};
 
 /// The header with the request's id, inbound, in the answer, and in requests to other services.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -244,11 +245,6 @@ impl Line {
             End::Cancelled => line!(info, code = "cancelled",),
         }
     }
-}
-
-/// To the microsecond; more than an hour counts as one.
-fn milliseconds(duration: Duration) -> f64 {
-    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
 impl Drop for Line {
