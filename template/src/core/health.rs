@@ -9,7 +9,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, join_all};
+use futures::future::{BoxFuture, join, join_all};
 use sea_orm::DbErr;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -89,13 +89,12 @@ async fn database(app: AppState) -> Result<(), DbErr> {
 /// What the checks said.
 #[derive(Debug)]
 pub struct HealthReport {
-    /// One entry for each check, by name.
+    /// One entry for each check that was asked, by name.
     pub checks: BTreeMap<&'static str, CheckResult>,
-    taken: Instant,
 }
 
 /// What one check said.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CheckResult {
     /// Whether the service should get no requests while it fails.
     pub gates_readiness: bool,
@@ -114,39 +113,70 @@ impl HealthReport {
             .filter(|(_, check)| check.failure.is_some());
         failed.map(|(name, _)| *name)
     }
-
-    /// The names of the failing checks that gate readiness.
-    pub fn unready(&self) -> impl Iterator<Item = &'static str> {
-        self.failing()
-            .filter(|name| self.checks[name].gates_readiness)
-    }
 }
 
 /// Runs the registered checks and keeps their answers for a moment: a component of [`AppState`].
-pub struct Health(Arc<Checks>);
+pub struct Health {
+    gating: Arc<Checks>,
+    others: Arc<Checks>,
+}
 
+/// Checks that run together.
 struct Checks {
     checks: Vec<&'static HealthCheck>,
-    kept: Mutex<Option<Arc<HealthReport>>>,
+    kept: Mutex<Option<Kept>>,
 }
+
+struct Kept {
+    results: Arc<Results>,
+    taken: Instant,
+}
+
+type Results = Vec<(&'static str, CheckResult)>;
 
 crate::register_component!(Health: Health::new);
 
 impl Health {
     fn new(_: &Shared) -> Result<Self, RegistryError> {
-        Ok(Self(Arc::new(Checks {
-            checks: registry::entries()?,
-            kept: Mutex::new(None),
-        })))
+        let checks: Vec<&HealthCheck> = registry::entries()?;
+        let (gating, others) = checks.into_iter().partition(|check| check.gates_readiness);
+        Ok(Self {
+            gating: Arc::new(Checks::new(gating)),
+            others: Arc::new(Checks::new(others)),
+        })
     }
 
-    /// What the checks say, or said less than a second ago. Concurrent callers wait for one run, which comes to its end, its
-    /// answers kept and its failures logged, even if they all hang up.
-    pub async fn report(&self, app: &AppState) -> Arc<HealthReport> {
-        let (checks, app) = (Arc::clone(&self.0), app.clone());
-        let asked = tokio::spawn(async move { checks.report(&app).await }.in_current_span());
+    /// What the checks say that gate readiness, or said less than a second ago. Concurrent callers wait for one run, which comes to
+    /// its end, its answers kept and its failures logged, even if they all hang up.
+    pub async fn readiness(&self, app: &AppState) -> HealthReport {
+        let gating = self.gating.results(app).await;
+        HealthReport {
+            checks: gating.iter().cloned().collect(),
+        }
+    }
+
+    /// What all checks say, in the same way.
+    pub async fn report(&self, app: &AppState) -> HealthReport {
+        let (gating, others) = join(self.gating.results(app), self.others.results(app)).await;
+        HealthReport {
+            checks: gating.iter().chain(&*others).cloned().collect(),
+        }
+    }
+}
+
+impl Checks {
+    fn new(checks: Vec<&'static HealthCheck>) -> Self {
+        Self {
+            checks,
+            kept: Mutex::new(None),
+        }
+    }
+
+    async fn results(self: &Arc<Self>, app: &AppState) -> Arc<Results> {
+        let (checks, app) = (Arc::clone(self), app.clone());
+        let asked = tokio::spawn(async move { checks.ask(&app).await }.in_current_span());
         match asked.await {
-            Ok(report) => report,
+            Ok(results) => results,
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
                 // the runtime is being shut down, and we with it
@@ -154,22 +184,20 @@ impl Health {
             },
         }
     }
-}
 
-impl Checks {
-    async fn report(&self, app: &AppState) -> Arc<HealthReport> {
+    async fn ask(&self, app: &AppState) -> Arc<Results> {
         let mut kept = self.kept.lock().await;
-        if let Some(report) = kept.as_ref().filter(|report| report.taken.elapsed() < KEPT) {
-            return report.clone();
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.taken.elapsed() < KEPT) {
+            return Arc::clone(&kept.results);
         }
-        let results = join_all(self.checks.iter().map(|check| run(check, app))).await;
+        let answers = join_all(self.checks.iter().map(|check| run(check, app))).await;
         let names = self.checks.iter().map(|check| check.name);
-        let report = Arc::new(HealthReport {
-            checks: names.zip(results).collect(),
+        let results = Arc::new(names.zip(answers).collect());
+        *kept = Some(Kept {
+            results: Arc::clone(&results),
             taken: Instant::now(),
         });
-        *kept = Some(report.clone());
-        report
+        results
     }
 }
 

@@ -52,6 +52,10 @@ fn proxies_are_networks_or_addresses() {
     assert!(trusts("192.0.2.1", "192.0.2.1"));
     assert!(!trusts("192.0.2.1", "192.0.2.2"));
     assert!(!trusts("none", "127.0.0.1"));
+    for ipv4_as_ipv6 in ["::ffff:10.0.0.0/104", "::ffff:10.0.0.7"] {
+        assert!(trusts(ipv4_as_ipv6, "10.0.0.7"), "{ipv4_as_ipv6}");
+        assert!(!trusts(ipv4_as_ipv6, "11.0.0.7"), "{ipv4_as_ipv6}");
+    }
     assert_snapshot!(refused([("RATE_LIMIT_TRUSTED_PROXIES", "10.0.0.0/8,ingress")]), @r"
     error: RATE_LIMIT_TRUSTED_PROXIES holds `ingress`: is neither a network, such as 10.0.0.0/8, nor an address
       --> environment

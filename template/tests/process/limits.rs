@@ -15,7 +15,7 @@ use crate::support::files::project_file;
 const A_TENTH: &[&str] = &["X-Request-Timeout: 0.1"];
 
 /// The lists of the project, which read the database. There are none in a project without resources.
-fn lists(program: &Program) -> Vec<String> {
+pub(crate) fn lists(program: &Program) -> Vec<String> {
     let document: serde_json::Value = serde_json::from_str(&program.output(&["openapi"])).unwrap();
     let paths = document["paths"].as_object().unwrap().iter();
     let is_list = |(path, item): &(&String, &serde_json::Value)| {

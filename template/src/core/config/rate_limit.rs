@@ -1,6 +1,6 @@
 use std::{borrow::Cow, net::IpAddr, str::FromStr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use validator::Validate;
@@ -47,9 +47,21 @@ impl FromStr for Network {
         let address = || text.parse::<IpAddr>().map(IpNet::from);
         let network = text.parse::<IpNet>().or_else(|_| address());
         network
-            .map(Self)
+            .map(|network| Self(canonical(network)))
             .map_err(|_| "is neither a network, such as 10.0.0.0/8, nor an address")
     }
+}
+
+/// IPv4 written as IPv6 (`::ffff:10.0.0.0/104`) is IPv4, as the addresses are that it is compared with.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else {
+        return network;
+    };
+    let v4 = v6.addr().to_ipv4_mapped().and_then(|address| {
+        let length = v6.prefix_len().checked_sub(96)?;
+        Ipv4Net::new(address, length).ok()
+    });
+    v4.map_or(network, IpNet::V4)
 }
 
 impl<'de> Deserialize<'de> for TrustedProxies {

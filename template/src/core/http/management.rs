@@ -1,7 +1,6 @@
 //! For operators and probes: outside `local` on a port of their own.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -13,7 +12,7 @@ use super::server::Lifecycle;
 use super::{AppError, Problem, Result, Routes, register_routes, routes};
 use crate::core::health::{Health, HealthReport};
 use crate::core::state::AppState;
-use crate::core::telemetry::build;
+use crate::core::telemetry::{build, milliseconds};
 
 register_routes! { management at "/" tagged "management": Routes::new().add(routes!(livez, readyz, health, version)) }
 
@@ -37,8 +36,8 @@ async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
     if app.component::<Lifecycle>().is_ending() {
         return Err(AppError::unavailable("Not ready: draining.", RETRY_AFTER));
     }
-    let report = report(&app).await;
-    let unready: Vec<_> = report.unready().collect();
+    let report = app.component::<Health>().readiness(&app).await;
+    let unready: Vec<_> = report.failing().collect();
     if unready.is_empty() {
         return Ok(Json(ProbeOut { ok: true }));
     }
@@ -54,7 +53,7 @@ async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
     (status = SERVICE_UNAVAILABLE, description = "A check fails.", content((HealthOut = "application/json"), (Problem = "application/problem+json"))),
 ))]
 async fn health(app: AppState) -> (StatusCode, Json<HealthOut>) {
-    let report = report(&app).await;
+    let report = app.component::<Health>().report(&app).await;
     let reveal_causes = app.config.env().reveals_causes();
     let out = HealthOut::new(&report, reveal_causes);
     let status = match out.status {
@@ -74,20 +73,11 @@ async fn version() -> Json<VersionOut> {
     })
 }
 
-async fn report(app: &AppState) -> Arc<HealthReport> {
-    app.component::<Health>().report(app).await
-}
-
 /// A probe's answer when all is well; otherwise it is a problem.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct ProbeOut {
     /// Always true.
     ok: bool,
-}
-
-/// To the microsecond; checks end within seconds.
-fn milliseconds(duration: Duration) -> f64 {
-    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
 /// Whether something can do its work.

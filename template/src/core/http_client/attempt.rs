@@ -30,22 +30,13 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Begins one; `resends` is how many were made before it.
-    ///
-    /// # Errors
-    ///
-    /// [`HttpClientError::Open`] if the breaker lets no request through.
+    /// Begins one; `resends` is how many were made before it. Without a permit the breaker does not learn how it ends.
     pub(super) fn begin(
         upstream: &Arc<Upstream>,
+        permit: Option<Permit>,
         request: &Request,
         resends: u32,
-    ) -> Result<Self, HttpClientError> {
-        let permit = upstream
-            .admit()
-            .map_err(|retry_after| HttpClientError::Open {
-                host: upstream.name.to_string(),
-                retry_after,
-            })?;
+    ) -> Self {
         let span = info_span!(
             "http_client",
             otel.name = request.method().as_str(),
@@ -66,7 +57,7 @@ impl Attempt {
         } else {
             metrics::resends(&upstream.name).increment(1);
         }
-        Ok(Self {
+        Self {
             upstream: Arc::clone(upstream),
             permit,
             method: request.method().clone(),
@@ -76,7 +67,7 @@ impl Attempt {
             status: None,
             error: None,
             counts: true,
-        })
+        }
     }
 
     pub(super) fn span(&self) -> Span {
@@ -92,6 +83,12 @@ impl Attempt {
         self.status = Some(status);
         self.span
             .record("http.response.status_code", status.as_u16());
+        // No body makes it better, and whether another attempt is worth a pause is asked before this one is dropped.
+        if status.is_server_error()
+            && let Some(permit) = self.permit.take()
+        {
+            self.upstream.end(permit, true);
+        }
     }
 
     /// It went wrong. It `counts` unless the cause is ours, such as a deadline that left it no time.

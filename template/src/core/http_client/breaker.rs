@@ -140,6 +140,15 @@ impl Breaker {
         Ok((Permit { breaker, probe }, changed))
     }
 
+    /// For how long no call is let through, if that is so; without letting one through.
+    pub(super) fn refuses_for(&self) -> Option<Duration> {
+        let State::Open { until } = &*self.state() else {
+            return None;
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No state is left half changed, whatever panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

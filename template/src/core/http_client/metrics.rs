@@ -3,6 +3,8 @@
 use ::metrics::{Counter, Gauge, counter, gauge, histogram};
 use reqwest::Method;
 
+use crate::core::telemetry::metrics::method_label;
+
 /// Seconds that a request took, until its answer was read or given up. Every attempt counts.
 const REQUEST_DURATION: &str = "http_client_request_duration_seconds";
 /// Requests under way.
@@ -29,7 +31,7 @@ pub(super) enum Ended {
 
 pub(super) fn duration(upstream: &str, method: &Method, ended: &Ended, seconds: f64) {
     let upstream = upstream.to_owned();
-    let method = known(method);
+    let method = method_label(method);
     let record = match ended {
         Ended::Status(status) => histogram!(
             REQUEST_DURATION,
@@ -57,13 +59,4 @@ pub(super) fn resends(upstream: &str) -> Counter {
 
 pub(super) fn breaker_state(upstream: &str) -> Gauge {
     gauge!(BREAKER_STATE, "server_address" => upstream.to_owned())
-}
-
-/// A method that HTTP defines; any other would be a series of its own.
-fn known(method: &Method) -> &'static str {
-    let all = [
-        "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-    ];
-    let found = all.into_iter().find(|known| *known == method.as_str());
-    found.unwrap_or("_OTHER")
 }

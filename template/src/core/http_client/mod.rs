@@ -136,13 +136,14 @@ impl HttpClient {
     }
 
     /// Asks once whether anybody answers at `url`, with whatever but a fault of the server's: for the health check of an upstream. A
-    /// host whose breaker is open is not asked.
+    /// host whose breaker is open is not asked. What comes of it the breaker doesn't learn: a page that answers says nothing about the
+    /// requests that fail.
     ///
     /// # Errors
     ///
     /// Why not.
     pub async fn ping(&self, url: impl IntoUrl) -> Result<(), HttpClientError> {
-        let answer = self.get(url).max_retries(0).send().await?;
+        let answer = self.get(url).for_ping().send().await?;
         if answer.status().is_server_error() {
             answer.success()?;
         }

@@ -30,6 +30,7 @@ pub struct OutboundRequest {
     limit: Duration,
     max_retries: u32,
     body_limit: usize,
+    is_ping: bool,
 }
 
 impl OutboundRequest {
@@ -40,7 +41,14 @@ impl OutboundRequest {
             max_retries: client.max_retries,
             client,
             body_limit: BODY_LIMIT_BYTES,
+            is_ping: false,
         }
+    }
+
+    /// Makes one attempt, of which the breaker learns nothing.
+    pub(super) fn for_ping(mut self) -> Self {
+        self.is_ping = true;
+        self.max_retries(0)
     }
 
     /// Adds a header. With `Idempotency-Key` a POST or PATCH is tried again like a GET.
@@ -87,8 +95,8 @@ impl OutboundRequest {
     ///
     /// What is safe to be sent twice is sent again, up to `HTTP_CLIENT_MAX_RETRIES` times, if no connection came about, if it ended
     /// before the answer began, or if the answer is 429, 502, 503 or 504: after a random pause that may double each time, and not
-    /// before the time that `Retry-After` names. If the pause would end after the time of the whole, what was answered last is the
-    /// answer.
+    /// before the time that `Retry-After` names. If the pause would end after the time of the whole, or the breaker is open now, what
+    /// was answered last is the answer.
     ///
     /// # Errors
     ///
@@ -97,7 +105,13 @@ impl OutboundRequest {
         let request = self.request.build()?;
         let upstream = self.client.upstreams.of(request.url());
         let inbound = Deadline::current();
-        let mut attempt = Attempt::begin(&upstream, &request, 0)?;
+        let permit = if self.is_ping {
+            upstream.look()?;
+            None
+        } else {
+            upstream.admit()?
+        };
+        let mut attempt = Attempt::begin(&upstream, permit, &request, 0);
         // The time of the whole counts from here on: the wait for a place has a limit of its own.
         let mut place = self.client.place(inbound, &mut attempt).await?;
         let own = Deadline::after(self.limit);
@@ -120,7 +134,9 @@ impl OutboundRequest {
             };
             let next = again.and_then(|retry_after| {
                 let pause = retry::pause(resends + 1, retry_after);
-                let spare = spare.filter(|_| pause < over.left() && upstream.withdraw())?;
+                // If this attempt has opened the breaker, its answer is the answer.
+                let may_follow = pause < over.left() && upstream.look().is_ok();
+                let spare = spare.filter(|_| may_follow && upstream.withdraw())?;
                 Some((spare, pause))
             });
             let Some((spare, pause)) = next else {
@@ -132,7 +148,7 @@ impl OutboundRequest {
             // Nothing is kept while it waits.
             drop((tried, place));
             sleep(pause).await;
-            attempt = Attempt::begin(&upstream, &spare, resends)?;
+            attempt = Attempt::begin(&upstream, upstream.admit()?, &spare, resends);
             place = self.client.place(Some(over), &mut attempt).await?;
             request = spare;
         }

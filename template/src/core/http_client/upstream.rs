@@ -9,6 +9,7 @@ use tower::retry::budget::{Budget, TpsBudget};
 use tracing::{info, warn};
 
 use super::breaker::{Breaker, BreakerSettings, Permit, Shown};
+use super::error::HttpClientError;
 use super::metrics;
 
 /// Hosts that have a breaker and a name in the metrics: those that are asked first. A service asks a handful; one whose users name
@@ -90,14 +91,35 @@ impl Upstream {
         }
     }
 
-    /// Lets a call through, or says after what time to try again.
-    pub(super) fn admit(&self) -> Result<Option<Permit>, Duration> {
+    /// Lets a call through.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpClientError::Open`] if the breaker lets none through.
+    pub(super) fn admit(&self) -> Result<Option<Permit>, HttpClientError> {
         let Some(breaker) = &self.breaker else {
             return Ok(None);
         };
-        let (permit, changed) = breaker.admit()?;
+        let (permit, changed) = breaker.admit().map_err(|left| self.open(left))?;
         self.show(changed);
         Ok(Some(permit))
+    }
+
+    /// Whether the breaker is open. To look at it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpClientError::Open`] if it is.
+    pub(super) fn look(&self) -> Result<(), HttpClientError> {
+        let left = self.breaker.as_ref().and_then(|one| one.refuses_for());
+        left.map_or(Ok(()), |left| Err(self.open(left)))
+    }
+
+    fn open(&self, retry_after: Duration) -> HttpClientError {
+        HttpClientError::Open {
+            host: self.name.to_string(),
+            retry_after,
+        }
     }
 
     /// Says how a call went.

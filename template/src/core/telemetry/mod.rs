@@ -10,6 +10,7 @@ mod fields;
 mod filter;
 mod json;
 pub mod metrics;
+mod milliseconds;
 #[cfg(feature = "otlp")]
 mod otlp;
 pub mod panics;
@@ -31,6 +32,7 @@ pub use self::cut::cut;
 use self::fields::KeepFields;
 use self::json::JsonLines;
 use self::metrics::{CountLines, MetricsError};
+pub use self::milliseconds::milliseconds;
 #[cfg(feature = "otlp")]
 pub use self::otlp::OtlpError;
 use crate::core::config::{Config, LogConfig, LogFormat};

@@ -157,6 +157,51 @@ async fn a_request_that_was_given_up_while_it_tried_the_host_out_lets_the_next_o
     assert_eq!(status(&client, &server).await, 200);
 }
 
+#[tokio::test]
+async fn a_ping_neither_tries_a_host_out_nor_counts() {
+    let (bad, good) = (ResponseTemplate::new(500), ResponseTemplate::new(200));
+    let server = server([(bad.clone(), 8)]).await;
+    let client = client();
+    for _ in 0..8 {
+        let error = client.ping(server.uri()).await.unwrap_err();
+        assert!(matches!(error, HttpClientError::Status { .. }), "{error:?}");
+    }
+    server.reset().await;
+    Mock::given(matchers::path("/there"))
+        .respond_with(good)
+        .mount(&server)
+        .await;
+    Mock::given(matchers::path("/"))
+        .respond_with(bad)
+        .mount(&server)
+        .await;
+    for expected in [500, 500, 500, 500, 0] {
+        assert_eq!(status(&client, &server).await, expected);
+    }
+    let there = format!("{}/there", server.uri());
+    let error = client.ping(&there).await.unwrap_err();
+    assert!(matches!(error, HttpClientError::Open { .. }), "{error:?}");
+
+    tokio::time::sleep(OPEN).await;
+    client.ping(&there).await.unwrap();
+    assert_eq!(status(&client, &server).await, 500, "this one tries it out");
+    assert_eq!(status(&client, &server).await, 0, "a ping has closed it");
+}
+
+/// The pause would be for nothing, and what was answered tells more than that nobody is asked.
+#[tokio::test]
+async fn an_attempt_that_opens_the_breaker_is_the_last_one_and_its_answer_counts() {
+    let server = server([(ResponseTemplate::new(502), 99)]).await;
+    let settings = [
+        ("HTTP_CLIENT_MAX_RETRIES", "3"),
+        ("HTTP_CLIENT_BREAKER_MIN_CALLS", "2"),
+    ];
+    let client = HttpClient::new(Config::for_tests(settings).section()).unwrap();
+    assert_eq!(status(&client, &server).await, 502);
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
+    assert_eq!(status(&client, &server).await, 0);
+}
+
 /// Names with their labels, and their values; of a histogram the number of its values.
 fn shown(snapshotter: &Snapshotter, server: &str) -> BTreeMap<String, f64> {
     let metrics = snapshotter.snapshot().into_vec().into_iter();

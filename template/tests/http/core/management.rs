@@ -16,10 +16,13 @@ use crate::support::{Logs, TestApp};
 thread_local! {
     /// What the check says to this test; tests have a runtime of one thread.
     static BROKEN: Cell<bool> = const { Cell::new(true) };
+    /// How often this test's service asked it.
+    static ASKED: Cell<u32> = const { Cell::new(0) };
 }
 
 #[expect(clippy::unused_async, reason = "checks are async functions")]
 async fn spare_part(_: AppState) -> Result<(), std::io::Error> {
+    ASKED.set(ASKED.get() + 1);
     if BROKEN.get() {
         return Err(std::io::Error::other("the drawer is empty"));
     }
@@ -51,6 +54,19 @@ async fn a_service_with_its_database_is_ready_whatever_else_fails() {
         app.get("/readyz").await.json(),
         serde_json::json!({ "ok": true })
     );
+}
+
+/// The others may be slow, or burden another service: a probe comes every few seconds.
+#[tokio::test]
+async fn readiness_asks_only_the_checks_that_gate_it() {
+    let app = TestApp::without_database();
+    app.get("/readyz").await;
+    assert_eq!(ASKED.get(), 0, "a check that doesn't gate readiness ran");
+    let health = app.get("/health").await.json();
+    assert_eq!(ASKED.get(), 1);
+    for check in ["database", "toys"] {
+        assert_eq!(health["checks"][check]["status"], "unhealthy", "{health}");
+    }
 }
 
 #[tokio::test]

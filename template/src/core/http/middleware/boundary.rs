@@ -14,15 +14,16 @@ use tracing::{Instrument, Span, debug, error, error_span, info};
 
 use super::client::ClientAddress;
 use super::cors::is_preflight;
-use super::meter::{Active, Meter, NO_ROUTE, method_label};
-use super::{milliseconds, security, server_timing, span};
+use super::meter::{Active, Meter, NO_ROUTE};
+use super::{security, server_timing, span};
 use crate::core::config::AppEnv;
 use crate::core::http::error::{Failure, ProblemCode};
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
 use crate::core::telemetry::context::TraceContext;
+use crate::core::telemetry::metrics::method_label;
 use crate::core::telemetry::panics::Panic;
-use crate::core::telemetry::{LOG_ONLY, cut};
+use crate::core::telemetry::{LOG_ONLY, cut, milliseconds};
 use crate::core::time_spent::TimeSpent;
 
 /// The header with the request's id, inbound, in the answer, and in requests to other services.

@@ -4,10 +4,9 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
-use axum::http::Method;
 use metrics::{Gauge, Histogram, gauge, histogram};
 
-use crate::core::telemetry::metrics::is_installed;
+use crate::core::telemetry::metrics::{METHODS, OTHER_METHOD, is_installed};
 
 const DURATION: &str = "http_server_request_duration_seconds";
 const ACTIVE: &str = "http_server_active_requests";
@@ -19,20 +18,6 @@ crate::register_metrics! {
 
 /// What stands for the route where there is none: a path is the client's to choose, and could be anything.
 pub(super) const NO_ROUTE: &str = "(no route)";
-
-/// The methods that have a label of their own. A client may invent others.
-const METHODS: [&str; 9] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT",
-];
-
-/// `OpenTelemetry`'s word for any other.
-const OTHER: &str = "_OTHER";
-
-/// The method as a label or a name.
-pub(super) fn method_label(method: &Method) -> &'static str {
-    let known = METHODS.iter().find(|known| **known == method.as_str());
-    known.copied().unwrap_or(OTHER)
-}
 
 /// Measures the requests of one place in the router, of which there is one for each route and method. It keeps the handles of what it
 /// has seen: to look one up by its labels takes ten times as long as to use it.
@@ -96,7 +81,7 @@ pub(super) struct Active(Option<&'static Gauge>);
 impl Active {
     pub(super) fn begin(method: &'static str) -> Self {
         static GAUGES: LazyLock<Vec<(&str, Gauge)>> = LazyLock::new(|| {
-            let methods = METHODS.into_iter().chain([OTHER]);
+            let methods = METHODS.into_iter().chain([OTHER_METHOD]);
             let gauge = |method| (method, gauge!(ACTIVE, "http_request_method" => method));
             methods.map(gauge).collect()
         });

@@ -5,8 +5,8 @@ use axum::http::{Method, Version};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-use super::meter::method_label;
 use crate::core::telemetry::context::TraceContext;
+use crate::core::telemetry::metrics::{OTHER_METHOD, method_label};
 use crate::core::telemetry::{PATH_BYTES, cut};
 
 /// The span of this request, a child of the caller's if that one says which it is; disabled if nobody listens to traces.
@@ -52,7 +52,7 @@ pub(super) fn end(span: &Span, status: u16) {
 /// `GET /api/v1/products/{id}`: what is the same for all requests of one kind.
 fn name(method: &Method, route: Option<&str>) -> String {
     let method = match method_label(method) {
-        "_OTHER" => "HTTP",
+        OTHER_METHOD => "HTTP",
         known => known,
     };
     match route {

@@ -4,6 +4,7 @@
 
 mod declaration;
 mod lines;
+mod method;
 mod process;
 mod reference;
 mod runtime;
@@ -18,6 +19,7 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandl
 
 pub use self::declaration::{Kind, Metric};
 pub(super) use self::lines::CountLines;
+pub use self::method::{METHODS, OTHER_METHOD, method_label};
 pub use self::reference::{pages, table};
 use crate::core::registry::{self, RegistryError};
 
