@@ -42,12 +42,17 @@ impl Binary {
 
     /// Serves on a port; returns when it is ready. What it prints goes to `log`.
     pub(crate) fn serve(&self, port: u16, log: &Path) -> Result<Service> {
-        serve(self.command(["serve"]), port, log)
+        serve(self.command(["serve"]), port, port, log)
     }
 }
 
-/// Starts a command that serves, on a port; returns when it is ready. What it prints goes to `log`.
-pub(crate) fn serve(mut command: Command, port: u16, log: &Path) -> Result<Service> {
+/// Starts a command that serves, on a port; returns when it is ready, as another port may say. What it prints goes to `log`.
+pub(crate) fn serve(
+    mut command: Command,
+    port: u16,
+    management: u16,
+    log: &Path,
+) -> Result<Service> {
     let output = File::options()
         .create(true)
         .append(true)
@@ -63,7 +68,7 @@ pub(crate) fn serve(mut command: Command, port: u16, log: &Path) -> Result<Servi
         if let Some(status) = child.status()? {
             bail!("the service ended while it started ({status})");
         }
-        if http::get(port, "/readyz").is_ok_and(|(status, _)| status == 200) {
+        if http::get(management, "/readyz").is_ok_and(|(status, _)| status == 200) {
             return Ok(Service { child, port });
         }
         if Instant::now() >= deadline {

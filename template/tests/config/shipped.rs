@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use app::core::config::{AppEnv, Config, GeneratedFile, Sources, example, pages};
+use app::core::config::{AppEnv, Config, ConfigError, GeneratedFile, Sources, example, pages};
 use rstest::rstest;
 
 use crate::{files::NEEDED, project::project_file};
@@ -12,17 +12,37 @@ use crate::{files::NEEDED, project::project_file};
 #[case(AppEnv::Dev)]
 #[case(AppEnv::Uat)]
 #[case(AppEnv::Prod)]
-fn the_files_of_every_environment_load_once_the_database_is_given(#[case] env: AppEnv) {
-    let sources = Sources::of_environment([
-        (
-            "APP_CONFIG_DIR",
-            project_file("env_files").display().to_string(),
-        ),
-        ("DATABASE_URL", "postgres://app@db/app".to_owned()),
-    ]);
-    let config = Config::from_sources(&sources.with_env(env));
+fn the_files_of_every_environment_load_once_database_and_proxies_are_given(#[case] env: AppEnv) {
+    let config = shipped(env, &[("RATE_LIMIT_TRUSTED_PROXIES", "none")]);
     let config = config.unwrap_or_else(|error| panic!("{error}"));
     assert!(config.warnings().is_empty(), "{:?}", config.warnings());
+}
+
+/// No network is right for all: where it is wrong, clients can claim any address.
+#[rstest]
+#[case(AppEnv::Dev)]
+#[case(AppEnv::Uat)]
+#[case(AppEnv::Prod)]
+fn they_trust_nobodys_word_about_clients_by_themselves(#[case] env: AppEnv) {
+    let error = shipped(env, &[]).expect_err("it starts without being told about proxies");
+    let error = error.to_string();
+    assert!(
+        error.contains("RATE_LIMIT_TRUSTED_PROXIES must say which proxies"),
+        "{error}"
+    );
+    assert!(error.contains("1 problem;"), "{error}");
+}
+
+/// The shipped files with a database and these settings in the environment.
+fn shipped(env: AppEnv, settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let env_files = project_file("env_files").display().to_string();
+    let given = [
+        ("APP_CONFIG_DIR", env_files.as_str()),
+        ("DATABASE_URL", "postgres://app@db/app"),
+    ];
+    let pairs = given.iter().chain(settings);
+    let sources = Sources::of_environment(pairs.map(|&(key, value)| (key, value.to_owned())));
+    Config::from_sources(&sources.with_env(env))
 }
 
 #[track_caller]

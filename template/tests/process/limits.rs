@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use crate::program::get;
 use crate::program::{Program, send};
 use crate::support::database::{Kind, TestDatabase};
+use crate::support::files::project_file;
 
 /// How the requests of these tests begin that give the service a tenth of a second.
 const A_TENTH: &[&str] = &["X-Request-Timeout: 0.1"];
@@ -26,11 +27,18 @@ fn lists(program: &Program) -> Vec<String> {
         .collect()
 }
 
-#[track_caller]
-fn assert_too_late(answer: &str) {
+/// Sends a request with a deadline of less than a second, and makes sure that it is ended there, and not at a limit of the service's.
+fn ask_too_much(url: &str, request: &str, deadline: &[&str]) {
+    let start = Instant::now();
+    let answer = send(url, request, deadline, "");
+    let took = start.elapsed();
     assert!(
         answer.starts_with("HTTP/1.1 504 ") && answer.contains("X-Request-Timeout"),
-        "the request was not ended at its deadline: {answer}"
+        "the request was not ended by its deadline: {answer}"
+    );
+    assert!(
+        took < Duration::from_secs(5),
+        "{request} with {deadline:?} was answered after {took:?}"
     );
 }
 
@@ -65,11 +73,13 @@ async fn a_deadline_ends_the_statement_in_postgresql() {
         // On a busy machine the time may be over before the statement begins.
         while !seen {
             let (url, request) = (url.clone(), format!("GET {list}"));
-            let client = thread::spawn(move || send(&url, &request, A_TENTH, ""));
+            let client = thread::spawn(move || ask_too_much(&url, &request, A_TENTH));
             while !client.is_finished() {
                 seen |= waits_for_a_lock(&database).await;
             }
-            assert_too_late(&client.join().unwrap());
+            if let Err(panic) = client.join() {
+                std::panic::resume_unwind(panic);
+            }
             assert!(
                 start.elapsed() < Duration::from_secs(12),
                 "{list}: no statement was seen in pg_stat_activity while its request was answered"
@@ -85,17 +95,6 @@ async fn a_deadline_ends_the_statement_in_postgresql() {
         }
     }
     drop(lock);
-}
-
-/// Seconds of processor time that the process has used so far.
-#[cfg(all(target_os = "linux", feature = "sqlite"))]
-fn processor_time(id: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
-    // The name, in parentheses, may hold spaces. User and system time are the 14th and 15th field, in ticks of 10 ms.
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let ticks = |index: usize| fields[index].parse::<f64>().unwrap();
-    (ticks(11) + ticks(12)) / 100.0
 }
 
 /// Every table is a view that first counts to a billion, which takes a minute and more.
@@ -125,11 +124,10 @@ async fn a_deadline_stops_the_statement_in_sqlite() {
         let start = Instant::now();
         // On a busy machine the time may be over before the statement begins.
         loop {
-            let before = processor_time(service.id());
+            let before = service.processor_time();
             let half_a_second = ["X-Request-Timeout: 0.5"];
-            let answer = send(&url, &format!("GET {list}"), &half_a_second, "");
-            assert_too_late(&answer);
-            if processor_time(service.id()) - before > 0.1 {
+            ask_too_much(&url, &format!("GET {list}"), &half_a_second);
+            if service.processor_time() - before > 0.1 {
                 break;
             }
             assert!(
@@ -139,10 +137,10 @@ async fn a_deadline_stops_the_statement_in_sqlite() {
         }
         let start = Instant::now();
         loop {
-            let before = processor_time(service.id());
+            let before = service.processor_time();
             // Long enough for a statement to get its turn on a busy machine.
             thread::sleep(Duration::from_secs(1));
-            let used = processor_time(service.id()) - before;
+            let used = service.processor_time() - before;
             if used < 0.04 {
                 break;
             }
@@ -184,13 +182,65 @@ fn a_client_that_sends_too_much_gets_429_while_probes_are_answered() {
 }
 
 #[test]
-fn outside_local_it_must_be_told_which_proxies_to_trust() {
-    let program = Program::new()
-        .with("APP_ENV", "prod")
-        .with("DATABASE_URL", "postgres://app@127.0.0.1:1/app");
-    let error = program.error(&["serve"]);
+fn outside_local_it_must_be_told_which_proxies_to_trust_also_with_the_shipped_settings() {
+    let shipped = project_file("env_files").display().to_string();
+    for env in ["dev", "uat", "prod"] {
+        let program = Program::new()
+            .with("APP_ENV", env)
+            .with("APP_CONFIG_DIR", &shipped)
+            .with("DATABASE_URL", "postgres://app@127.0.0.1:1/app");
+        let error = program.error(&["serve"]);
+        assert!(
+            error.contains("RATE_LIMIT_TRUSTED_PROXIES must say which proxies"),
+            "{env}: {error}"
+        );
+    }
+}
+
+/// A request of this client, by way of a proxy on this machine.
+#[cfg(feature = "sqlite")]
+fn status_for(url: &str, client: &str) -> (String, String) {
+    let answer = send(url, "GET /", &[&format!("X-Forwarded-For: {client}")], "");
+    let status = answer.split(' ').nth(1).unwrap().to_owned();
+    (status, answer.to_lowercase())
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn each_client_behind_a_proxy_has_a_limit_of_its_own() {
+    let program = Program::on_free_port()
+        .with("RATE_LIMIT_ENABLED", "true")
+        .with("RATE_LIMIT_PER_SECOND", "1")
+        .with("RATE_LIMIT_BURST", "3")
+        .with("RATE_LIMIT_TRUSTED_PROXIES", "127.0.0.0/8");
+    let mut service = program.start(&[]);
+    let url = service.url();
+    let greedy: Vec<_> = (0..50).map(|_| status_for(&url, "203.0.113.7")).collect();
+    let limited: Vec<_> = greedy
+        .iter()
+        .filter(|(status, _)| status == "429")
+        .collect();
+    // On a busy machine some seconds may pass meanwhile, and each lets one more through.
+    assert!(limited.len() > 10, "50 requests of one client: {greedy:#?}");
+    for (_, answer) in limited {
+        assert!(answer.contains("\r\nretry-after: "), "{answer}");
+        assert!(answer.contains("\r\nratelimit: "), "{answer}");
+        assert!(answer.contains(r#""code":"rate_limited""#), "{answer}");
+    }
+    for other in ["203.0.113.8", "2001:db8::1"] {
+        assert_eq!(status_for(&url, other).0, "200", "another client: {other}");
+    }
+    // The address that the proxy added counts, not the one that its client made up, which could send three.
+    let made_up = || status_for(&url, "198.51.100.1, 203.0.113.7, 127.0.0.1").0;
+    let made_up = [made_up(), made_up(), made_up()];
+    let probes: Vec<_> = (0..20).map(|_| get(&url, "/livez")).collect();
     assert!(
-        error.contains("RATE_LIMIT_TRUSTED_PROXIES must say which proxies"),
-        "{error}"
+        probes
+            .iter()
+            .all(|answer| answer.starts_with("HTTP/1.1 200 "))
+    );
+    assert!(
+        made_up.contains(&"429".to_owned()),
+        "a client chose its own address: {made_up:?}"
     );
 }

@@ -245,11 +245,8 @@ fn ask_often(url: &str, path: &str, times: usize) -> Duration {
         let start = Instant::now();
         stream.write_all(request.as_bytes()).unwrap();
         let read = stream.read(&mut buffer).unwrap();
-        assert!(
-            buffer[..read].starts_with(b"HTTP/1.1 404 "),
-            "{}",
-            String::from_utf8_lossy(&buffer[..read])
-        );
+        let head = String::from_utf8_lossy(&buffer[..read]);
+        assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
         slowest = slowest.max(start.elapsed());
     }
     slowest
@@ -266,6 +263,22 @@ fn resident_bytes(url: &str) -> f64 {
 /// More spans and records than the queues take.
 const REQUESTS: usize = 6000;
 
+/// As long as a head may be, nearly. In full they would take twice the memory that is allowed below.
+const LONG_PATH: usize = 30_000;
+
+/// Nothing is asked of it, so only what can't be sent could keep it busy.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn assert_idle(service: &Running<'_>) {
+    let before = service.processor_time();
+    std::thread::sleep(Duration::from_millis(1500));
+    let used = service.processor_time() - before;
+    assert!(
+        used < 0.3,
+        "idle, and {used:.2} s of processor time in 1.5 s: it tries to send for all it is worth"
+    );
+}
+
 #[track_caller]
 fn serves_without_a_collector(endpoint: &str) -> Duration {
     let program = Program::on_free_port()
@@ -274,19 +287,30 @@ fn serves_without_a_collector(endpoint: &str) -> Duration {
         .with("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
     let mut service = program.start(&[]);
     let url = url(&mut service);
+    let long_path = format!("/nowhere{}", "/long".repeat(LONG_PATH / 5));
+    ask_often(&url, "/nowhere", 100);
+    let empty = resident_bytes(&url);
     // The first ones fill the queues.
-    let slowest = ask_often(&url, "/nowhere", REQUESTS);
+    let slowest = ask_often(&url, &long_path, REQUESTS);
     let before = resident_bytes(&url);
-    let slowest = slowest.max(ask_often(&url, "/nowhere", 2 * REQUESTS));
-    let grown = resident_bytes(&url) - before;
+    let slowest = slowest.max(ask_often(&url, &long_path, 2 * REQUESTS));
+    let after = resident_bytes(&url);
     assert!(
         slowest < Duration::from_secs(5),
         "a request waited for the collector: {slowest:?}"
     );
+    let grown = after - before;
     assert!(
         grown < 10e6,
         "what can't be sent piles up: {grown} bytes more"
     );
+    let queued = after - empty;
+    assert!(
+        queued < 40e6,
+        "what can't be sent is kept in full: {queued} bytes"
+    );
+    #[cfg(target_os = "linux")]
+    assert_idle(&service);
 
     let start = Instant::now();
     service.terminate();

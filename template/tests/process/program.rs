@@ -212,6 +212,17 @@ impl Running<'_> {
         self.child.id()
     }
 
+    /// Seconds of processor time that it has used so far.
+    #[cfg(all(target_os = "linux", feature = "sqlite"))]
+    pub(crate) fn processor_time(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        // The name, in parentheses, may hold spaces. User and system time are the 14th and 15th field, in ticks of 10 ms.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks = |index: usize| fields[index].parse::<f64>().unwrap();
+        (ticks(11) + ticks(12)) / 100.0
+    }
+
     /// Asks it to stop as Kubernetes does.
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {

@@ -5,6 +5,7 @@ mod delivered;
 mod documents;
 mod generated;
 mod generating;
+mod live;
 mod metrics;
 mod openapi;
 mod options;
@@ -32,6 +33,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(template::checks());
     checks.extend(options::checks(repo));
     checks.extend(documents::checks());
+    checks.extend(live::checks());
     checks.extend(readme::checks());
     checks.extend(recipe::checks());
     checks.extend(delivered::checks());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::iter;
 
+use crate::cargo::program;
 use crate::check::{Check, Failure, Outcome};
 use crate::checks::generated::lock_keeps_its_versions;
 use crate::checks::{check, long_check, template};
@@ -11,7 +12,7 @@ use crate::generate::Request;
 use crate::repo::Repo;
 
 const BUILD_FOR_PRODUCTION: &str = "cargo build --release";
-const CHECK_FOR_PRODUCTION: &str = "APP_ENV=prod ./target/release/{{project-name}} config check";
+const CHECK_FOR_PRODUCTION: &str = "RATE_LIMIT_TRUSTED_PROXIES=none APP_ENV=prod ./target/release/{{project-name}} config check";
 
 pub(super) fn checks(repo: &Repo) -> Vec<Check> {
     let mut checks: Vec<Check> = repo
@@ -148,6 +149,15 @@ fn release(cx: &Context<'_>) -> Outcome {
             "a configuration without a database is accepted",
             "`APP_ENV=prod … config check` in a fresh project",
         ));
+    }
+    let mut as_it_comes = program(&project.join("target/release").join(name), &project);
+    as_it_comes
+        .args(["config", "check"])
+        .envs([("APP_ENV", "prod"), ("DATABASE_URL", url)]);
+    let (status, said) = cx.output(&mut as_it_comes)?;
+    if status.success() || !said.contains("RATE_LIMIT_TRUSTED_PROXIES") {
+        let what = "a configuration that leaves open whose word about clients is taken is accepted";
+        return Err(Failure::new(what, "env_files/ of a fresh project").at(said));
     }
     Ok(())
 }

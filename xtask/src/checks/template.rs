@@ -6,7 +6,7 @@ use crate::check::{Check, Failure, Outcome};
 use crate::checks::check;
 use crate::context::Context;
 use crate::modules;
-use crate::postgres::Bouncer;
+use crate::postgres::{Bouncer, Postgres};
 
 const TEST: &str = "cargo test";
 const TEST_ON_POSTGRES: &str =
@@ -89,6 +89,9 @@ pub(super) fn tests_on_postgres(cx: &Context<'_>, project: &Path) -> Outcome {
     let url = ("postgres://postgres@localhost/postgres", server.url());
     let mut test = cx.typed(TEST_ON_POSTGRES, project, &[url]);
     cx.share_builds(&mut test, project);
+    // Some tests stop a server, which they have to start themselves.
+    Postgres::provide_programs(|command| Ok(cx.execute(command)?.success()))?;
+    test.env("TEST_POSTGRES_PROGRAMS_REQUIRED", "1");
     let before = server.objects_made(&cx.log)?;
     cx.step(
         test.arg("--no-fail-fast"),

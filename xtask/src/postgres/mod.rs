@@ -80,6 +80,14 @@ impl Postgres {
         Database::create(&self.url, psql, log)
     }
 
+    /// Sees to it that servers can be started here, also if the one that is used runs elsewhere.
+    pub(crate) fn provide_programs(run: impl FnMut(&mut Command) -> Result<bool>) -> Result<()> {
+        if find_programs().is_none() {
+            packages::install(&["postgresql"], BY_HAND, run)?;
+        }
+        find_programs().map(drop).context(BY_HAND)
+    }
+
     /// How many objects were ever made on it, databases among them; counted from somewhere, and beginning anew after 2³².
     pub(crate) fn objects_made(&self, log: &Path) -> Result<u32> {
         let database = self.create_database(log)?;

@@ -19,7 +19,7 @@ use super::sqlite::Lite;
 use super::{
     manager::Shared,
     postgres::Pg,
-    statement::{Rows, Running, Verdict, millis, verdict},
+    statement::{Rows, Running, Verdict, verdict},
 };
 
 /// A connection to one of the databases that the service can be run on.
@@ -266,10 +266,7 @@ impl Connection {
             }
             return begun.map(drop);
         }
-        tracing::warn!(
-            waited_ms = millis(limit),
-            "the pooler had no server in time"
-        );
+        self.shared.no_server.warn_of_no_server(limit);
         Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
     }
 

@@ -28,14 +28,15 @@ const SQLITE_CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// rolled back first; and one that was cut off in the middle of a statement is closed.
 pub(super) struct Guard {
     object: Option<Object<Manager>>,
-    since: Instant,
+    /// Since when somebody uses it, if anybody does.
+    since: Option<Instant>,
 }
 
 impl Guard {
     pub(super) fn new(object: Object<Manager>) -> Self {
         Self {
             object: Some(object),
-            since: Instant::now(),
+            since: Some(Instant::now()),
         }
     }
 }
@@ -61,11 +62,9 @@ impl Drop for Guard {
         let Some(mut object) = self.object.take() else {
             return;
         };
-        object
-            .shared
-            .instruments
-            .use_time
-            .record(self.since.elapsed());
+        if let Some(since) = self.since {
+            object.shared.instruments.use_time.record(since.elapsed());
+        }
         if object.is_reusable() {
             object.now_idle();
             return; // dropping the object puts it back
@@ -91,7 +90,10 @@ struct RollBack(Guard);
 impl RollBack {
     fn new(mut object: Object<Manager>) -> Self {
         object.condemn();
-        Self(Guard::new(object))
+        Self(Guard {
+            object: Some(object),
+            since: None,
+        })
     }
 
     async fn run(self) {

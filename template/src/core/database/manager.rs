@@ -22,6 +22,7 @@ use super::{
     opening::Openings,
     postgres::{Pg, Server},
     settings::Settings,
+    status::Seldom,
 };
 
 /// How long an idle connection may take to answer that it is still there.
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     /// Whether statements stay prepared. Behind a pooler they don't: another client may have the server next.
     pub(super) keep_prepared: bool,
     pub(super) instruments: Instruments,
+    pub(super) no_server: Seldom,
 }
 
 impl Shared {
@@ -54,6 +56,7 @@ impl Shared {
             acquire_timeout: settings.acquire_timeout,
             keep_prepared: !settings.pooled,
             instruments: Instruments::new(),
+            no_server: Seldom::default(),
         }
     }
 
@@ -96,12 +99,13 @@ impl managed::Manager for Manager {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<Connection, sqlx::Error> {
-        // read first: if another breaks meanwhile, this one is doubted, too
-        let generation = self.shared.generation.load(Relaxed);
         let opening = self.openings.open(self.shared.acquire_timeout, || {
-            open(self.target.clone(), Arc::clone(&self.shared))
+            // read when it begins: if another breaks before its end, this one is doubted, too
+            let generation = self.shared.generation.load(Relaxed);
+            let opening = open(self.target.clone(), Arc::clone(&self.shared));
+            async move { Ok((opening.await?, generation)) }
         });
-        let raw = opening.await?;
+        let (raw, generation) = opening.await?;
         Ok(Connection::new(raw, Arc::clone(&self.shared), generation))
     }
 

@@ -14,7 +14,8 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::connection::Raw;
 
-type Opened = Result<Raw, sqlx::Error>;
+/// The connection, and the pool's generation when its opening began.
+type Opened = Result<(Raw, u64), sqlx::Error>;
 
 /// What was begun and then left by who wanted it.
 #[derive(Default)]

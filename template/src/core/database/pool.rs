@@ -20,7 +20,7 @@ use super::{
     keeper::{Keeper, Policy},
     manager::{self, Manager, Shared, Target},
     settings::Settings,
-    status::{Exhausted, PoolStatus},
+    status::{PoolStatus, Seldom},
     transaction::Transaction,
 };
 use crate::core::config::DatabaseConfig;
@@ -52,7 +52,7 @@ struct Inner {
     readers: Option<Pool>,
     settings: Settings,
     keeper: OnceLock<Keeper>,
-    exhausted: Exhausted,
+    exhausted: Seldom,
 }
 
 impl fmt::Debug for Database {
@@ -88,7 +88,7 @@ impl Database {
                 #[cfg(feature = "sqlite")]
                 readers: None,
                 keeper: OnceLock::new(),
-                exhausted: Exhausted::default(),
+                exhausted: Seldom::default(),
                 settings,
             },
             #[cfg(feature = "sqlite")]
@@ -100,7 +100,7 @@ impl Database {
                     settings.max_size,
                 )?),
                 keeper: OnceLock::new(),
-                exhausted: Exhausted::default(),
+                exhausted: Seldom::default(),
                 settings,
             },
         };
@@ -255,7 +255,7 @@ impl Database {
             }
             Err(_) | Ok(Err(PoolError::Timeout(_))) => {
                 let status = PoolStatus::from(pool.status());
-                self.inner.exhausted.warn(status, limit);
+                self.inner.exhausted.warn_of_no_connection(status, limit);
                 Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
             }
             Ok(Err(PoolError::Closed)) => {

@@ -17,7 +17,11 @@ use sea_query_sqlx::SqlxValues;
 use tracing::Span;
 
 use super::{manager::Shared, metrics::Operation};
+use crate::core::telemetry::cut;
 use crate::core::time_spent::TimeSpent;
+
+/// The most of a statement's text that its span keeps, in bytes: a list of values makes it as long as it likes.
+const SPAN_BYTES: usize = 4096;
 
 /// A statement under way: what is to be told of it at its end.
 pub(super) struct Running {
@@ -91,7 +95,7 @@ impl Running {
             otel.status_code = tracing::field::Empty,
             db.system.name = system,
             db.operation.name = operation.name(),
-            db.query.text = sql.as_str(),
+            db.query.text = cut(&sql, SPAN_BYTES),
             error.type = tracing::field::Empty,
         );
         Self {

@@ -54,9 +54,9 @@ impl From<Status> for PoolStatus {
     }
 }
 
-/// Tells the log that somebody got no connection in time, and how full the pool is.
+/// What is worth a line in the log now and then, however often it happens.
 #[derive(Default)]
-pub(super) struct Exhausted(Mutex<Said>);
+pub(super) struct Seldom(Mutex<Said>);
 
 #[derive(Default)]
 struct Said {
@@ -65,26 +65,38 @@ struct Said {
     unsaid: u64,
 }
 
-impl Exhausted {
-    pub(super) fn warn(&self, status: PoolStatus, waited: Duration) {
-        let Ok(mut said) = self.0.lock() else {
-            return;
-        };
+impl Seldom {
+    /// Whether it is time for a line; then, how often there was none since the last.
+    fn is_due(&self) -> Option<u64> {
+        let mut said = self.0.lock().ok()?;
         if said.last.is_some_and(|last| last.elapsed() < SAID_EVERY) {
             said.unsaid += 1;
-            return;
+            return None;
         }
-        let others = std::mem::take(&mut said.unsaid);
         said.last = Some(Instant::now());
-        drop(said);
-        tracing::warn!(
-            size = status.size,
-            max_size = status.max_size,
-            in_use = status.in_use(),
-            waiting = status.waiting,
-            waited_ms = millis(waited),
-            others,
-            "no database connection became free in time"
-        );
+        Some(std::mem::take(&mut said.unsaid))
+    }
+
+    /// Somebody got no connection in time, and this is how full the pool is.
+    pub(super) fn warn_of_no_connection(&self, status: PoolStatus, waited: Duration) {
+        if let Some(others) = self.is_due() {
+            tracing::warn!(
+                size = status.size,
+                max_size = status.max_size,
+                in_use = status.in_use(),
+                waiting = status.waiting,
+                waited_ms = millis(waited),
+                others,
+                "no database connection became free in time"
+            );
+        }
+    }
+
+    /// A pooler gave somebody no server in time.
+    pub(super) fn warn_of_no_server(&self, waited: Duration) {
+        if let Some(others) = self.is_due() {
+            let waited_ms = millis(waited);
+            tracing::warn!(waited_ms, others, "the pooler had no server in time");
+        }
     }
 }

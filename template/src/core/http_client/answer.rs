@@ -79,7 +79,7 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// [`HttpClientError::TooLarge`] if it has more bytes than [`OutboundRequest::body_limit`] says; others if it does not arrive.
+    /// [`HttpClientError::TooLarge`] if it has more bytes than `OutboundRequest::body_limit` says; others if it does not arrive.
     pub async fn bytes(mut self) -> Result<Bytes, HttpClientError> {
         let read = self.read().await;
         if let Err(error) = &read {

@@ -12,6 +12,7 @@ use super::breaker::Permit;
 use super::error::HttpClientError;
 use super::metrics::{self, Ended};
 use super::upstream::Upstream;
+use crate::core::telemetry::{PATH_BYTES, cut};
 
 /// From the moment it is let through until its answer was read or dropped.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl Attempt {
             http.response.status_code = Empty,
             server.address = &*upstream.name,
             // not the query, which may hold secrets
-            url.path = request.url().path(),
+            url.path = cut(request.url().path(), PATH_BYTES),
             "error.type" = Empty,
         );
         let active = metrics::active_requests(&upstream.name);

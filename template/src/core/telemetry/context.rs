@@ -11,6 +11,9 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The header with what tracing systems add to that.
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
+/// What must be passed on of a `tracestate`, in bytes; each span that waits to be sent keeps it. A longer one is dropped.
+const STATE_BYTES: usize = 512;
+
 tokio::task_local! {
     static PASSED_ON: TraceContext;
 }
@@ -33,7 +36,8 @@ impl TraceContext {
             return None;
         };
         let mut context = Self::parse(parent.to_str().ok()?)?;
-        context.state = headers.get(TRACESTATE).cloned();
+        let state = headers.get(TRACESTATE);
+        context.state = state.filter(|state| state.len() <= STATE_BYTES).cloned();
         Some(context)
     }
 
@@ -133,6 +137,17 @@ mod tests {
         assert_eq!(context.span_id(), "00f067aa0ba902b7");
         let later = "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more";
         assert!(TraceContext::of(&headers(&[(TRACEPARENT, later)])).is_some());
+    }
+
+    #[test]
+    fn a_state_that_is_too_long_is_dropped() {
+        let mut headers = headers(&[(TRACEPARENT, PARENT)]);
+        for (length, is_kept) in [(512, true), (513, false)] {
+            let state = format!("a={}", "b".repeat(length - 2));
+            headers.insert(TRACESTATE, state.parse().unwrap());
+            let context = TraceContext::of(&headers).unwrap();
+            assert_eq!(context.state.is_some(), is_kept, "{length} bytes");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 pub mod build;
 mod causes;
 pub mod context;
+mod cut;
 mod fields;
 mod filter;
 mod json;
@@ -26,12 +27,16 @@ use tracing_subscriber::{
 
 pub use self::causes::{error_line, error_texts};
 pub use self::context::inject;
+pub use self::cut::cut;
 use self::fields::KeepFields;
 use self::json::JsonLines;
 use self::metrics::{CountLines, MetricsError};
 #[cfg(feature = "otlp")]
 pub use self::otlp::OtlpError;
 use crate::core::config::{Config, LogConfig, LogFormat};
+
+/// The most of a URL's path that a span keeps, in bytes.
+pub const PATH_BYTES: usize = 1024;
 
 type BoxLayer = Box<dyn Layer<Registry> + Send + Sync>;
 

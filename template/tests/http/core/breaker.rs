@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +16,16 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tracing_subscriber::fmt::format::FmtSpan;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
-/// Opens when two of four fail, for a second.
+/// How long a breaker is open here: longer than a busy machine takes from one request to the next.
+const OPEN: Duration = Duration::from_secs(3);
+
+/// Opens when two of four fail.
 fn client() -> HttpClient {
+    let open = OPEN.as_secs().to_string();
     let settings = [
         ("HTTP_CLIENT_MAX_RETRIES", "0"),
         ("HTTP_CLIENT_BREAKER_MIN_CALLS", "4"),
-        ("HTTP_CLIENT_BREAKER_OPEN_SECS", "1"),
+        ("HTTP_CLIENT_BREAKER_OPEN_SECS", &open),
     ];
     HttpClient::new(Config::for_tests(settings).section()).unwrap()
 }
@@ -80,20 +85,20 @@ async fn a_host_that_fails_too_often_is_left_alone_until_one_request_has_tried_i
 
     let error = client.get(server.uri()).send().await.unwrap_err();
     assert!(
-        matches!(error, HttpClientError::Open { retry_after, .. } if retry_after <= Duration::from_secs(1)),
+        matches!(error, HttpClientError::Open { retry_after, .. } if retry_after <= OPEN),
         "{error:?}"
     );
     assert_eq!(AppError::from(error).status().as_u16(), 503);
 
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(OPEN).await;
     assert_eq!(status(&client, &server).await, 500, "one tries it out");
     assert_eq!(
         status(&client, &server).await,
         0,
-        "it failed: another second"
+        "it failed: it is left alone again"
     );
 
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(OPEN).await;
     let both = tokio::join!(status(&client, &server), status(&client, &server));
     assert_eq!(both, (200, 0), "only one tries it out");
     for _ in 0..5 {
@@ -139,9 +144,16 @@ async fn a_request_that_was_given_up_while_it_tried_the_host_out_lets_the_next_o
     for expected in [500, 500, 500, 500, 0] {
         assert_eq!(status(&client, &server).await, expected);
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let given_up = tokio::time::timeout(Duration::from_millis(200), status(&client, &server));
-    given_up.await.unwrap_err();
+    tokio::time::sleep(OPEN).await;
+    {
+        let mut given_up = pin!(status(&client, &server));
+        // Not before it has arrived: the next one would get its slow answer.
+        while server.received_requests().await.unwrap().len() < 5 {
+            let moment = Duration::from_millis(10);
+            let answered = tokio::time::timeout(moment, given_up.as_mut()).await;
+            answered.unwrap_err();
+        }
+    }
     assert_eq!(status(&client, &server).await, 200);
 }
 

@@ -5,6 +5,7 @@ mod connections;
 mod overload;
 mod shutdown;
 mod slow;
+mod streams;
 
 use std::{net::SocketAddr, time::Duration};
 

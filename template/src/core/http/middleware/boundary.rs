@@ -13,15 +13,16 @@ use tower::Service;
 use tracing::{Instrument, Span, debug, error, error_span, info};
 
 use super::client::ClientAddress;
+use super::cors::is_preflight;
 use super::meter::{Active, Meter, NO_ROUTE, method_label};
 use super::{milliseconds, security, server_timing, span};
 use crate::core::config::AppEnv;
 use crate::core::http::error::{Failure, ProblemCode};
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
-use crate::core::telemetry::LOG_ONLY;
 use crate::core::telemetry::context::TraceContext;
 use crate::core::telemetry::panics::Panic;
+use crate::core::telemetry::{LOG_ONLY, cut};
 use crate::core::time_spent::TimeSpent;
 
 /// The header with the request's id, inbound, in the answer, and in requests to other services.
@@ -154,6 +155,7 @@ struct Line {
     client: Option<ClientAddress>,
     start: Instant,
     traffic: Traffic,
+    is_preflight: bool,
     meter: Meter,
     _active: Active,
     trace: Span,
@@ -166,6 +168,9 @@ enum End<'f> {
     Answered(StatusCode, Option<&'f Failure>),
     Cancelled,
 }
+
+/// The most of a method that a line shows. Those that are registered have 17 at most.
+const METHOD_BYTES: usize = 32;
 
 /// What stands for the status of a request that was cancelled. It is never sent; proxies log it, too.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -184,6 +189,7 @@ impl Line {
             client: request.extensions().get().copied(),
             start: Instant::now(),
             traffic,
+            is_preflight: is_preflight(request),
             meter,
             _active: Active::begin(method_label(request.method())),
             trace,
@@ -200,6 +206,8 @@ impl Line {
     /// A failure of the service is an error; what a client did wrong is not.
     fn write(&self, end: &End<'_>) {
         let method = &self.method;
+        // A client may invent one as long as a head may be.
+        let name = cut(method.as_str(), METHOD_BYTES);
         let matched = self.matched.as_ref();
         let route = matched.map_or(NO_ROUTE, MatchedPath::as_str);
         let status = match end {
@@ -215,14 +223,14 @@ impl Line {
         macro_rules! line {
             ($level:ident, $($failure:tt)*) => {
                 $level!(
-                    method = method.as_str(),
+                    method = name,
                     route,
                     status,
                     duration_ms = milliseconds(duration),
                     db_ms,
                     client = self.client.map(|client| display(client.0)),
                     $($failure)*
-                    "{method} {route} {status}"
+                    "{name} {route} {status}"
                 )
             };
         }
@@ -253,7 +261,10 @@ impl Line {
                 line!(info, code = failure.error().code().as_str(),);
             }
             End::Answered(status, None) if status.is_server_error() => line!(error,),
-            End::Answered(_, None) if self.traffic == Traffic::Probes => line!(debug,),
+            // Nobody sends a preflight on purpose, and no limit counts them.
+            End::Answered(_, None) if self.traffic == Traffic::Probes || self.is_preflight => {
+                line!(debug,);
+            }
             End::Answered(_, None) => line!(info,),
             End::Cancelled => line!(info, code = "cancelled",),
         }

@@ -42,7 +42,9 @@ impl Proxies {
         };
         let lines = headers.get_all(name).iter().rev();
         // A comma within quotes divides, too: if quotes counted, a client could open one that swallows what the proxy adds.
-        let mut named = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+        // Element by element, since a byte that is no text in one that the client wrote must not hide what the proxy adds.
+        let elements = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+        let mut named = elements.map(|element| str::from_utf8(element).unwrap_or_default());
         while self.trusted.contains(client) {
             // Where the chain breaks off, or names somebody by another word than an address, the proxy is the one we know.
             let Some(address) = named.next().and_then(address_in) else {
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
     use crate::core::config::Config;
 
-    fn client(trusted: &str, header: &str, peer: &str, lines: &[&str]) -> String {
+    fn client(trusted: &str, header: &str, peer: &str, lines: &[&[u8]]) -> String {
         let config = Config::for_tests([
             ("DATABASE_URL", "postgres://app@db/app"),
             ("RATE_LIMIT_TRUSTED_PROXIES", trusted),
@@ -121,7 +123,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for line in lines {
             for name in [FORWARDED, X_FORWARDED_FOR] {
-                headers.append(name, HeaderValue::from_str(line).unwrap());
+                headers.append(name, HeaderValue::from_bytes(line).unwrap());
             }
         }
         let proxies = Proxies::new(config.section());
@@ -132,7 +134,10 @@ mod tests {
 
     #[test]
     fn only_a_trusted_proxy_is_believed() {
-        let of = |trusted, peer, lines: &[&str]| client(trusted, "x-forwarded-for", peer, lines);
+        let of = |trusted, peer, lines: &[&str]| {
+            let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+            client(trusted, "x-forwarded-for", peer, &lines)
+        };
         let private = "10.0.0.0/8,fd00::/8";
         for (peer, lines, expected) in [
             // nobody in between
@@ -173,8 +178,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_hides_nobody() {
+        for (header, line, expected) in [
+            ("x-forwarded-for", &b"\xff, 203.0.113.9"[..], "203.0.113.9"),
+            ("x-forwarded-for", b"\xc3\xa4, 203.0.113.9", "203.0.113.9"),
+            ("x-forwarded-for", b"203.0.113.9, \xff", "10.1.1.1"),
+            ("forwarded", b"for=\xff, for=203.0.113.9", "203.0.113.9"),
+        ] {
+            let found = client("10.0.0.0/8", header, "10.1.1.1", &[line]);
+            assert_eq!(found, expected, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
     fn forwarded_is_read_where_it_is_the_header() {
-        let of = |lines: &[&str]| client("10.0.0.0/8", "forwarded", "10.1.1.1", lines);
+        let of = |lines: &[&str]| {
+            let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+            client("10.0.0.0/8", "forwarded", "10.1.1.1", &lines)
+        };
         for (lines, expected) in [
             (
                 &["for=203.0.113.9;proto=https;by=10.1.1.1"][..],

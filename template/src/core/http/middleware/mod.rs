@@ -2,8 +2,8 @@
 //!
 //! 1. [`Identify`]: who asks.
 //! 2. [`Boundary`]: request id, span, the log line, metrics, the body of errors, security headers, where the time went.
-//! 3. CORS, outside what follows, so that a page may read errors, too. It answers preflights itself: they cost next to nothing, and a
-//!    browser that is refused one can't say why.
+//! 3. [`Cors`](cors::Cors), outside what follows, so that a page may read errors, too. It answers preflights itself: they cost next to
+//!    nothing, and a browser that is refused one can't say why. Any other `OPTIONS` goes on, and counts.
 //! 4. [`RateLimit`]: what a client may send.
 //! 5. [`Compress`]: what is worth it. Problems are not, the boundary writes them.
 //! 6. [`Guard`]: a panic and the time limit become errors.
@@ -32,12 +32,12 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::Response;
 use axum::routing::Route;
 use tower::{Layer, Service, ServiceBuilder, layer::layer_fn};
-use tower_http::cors::CorsLayer;
 
 use self::boundary::Boundary;
 use self::client::{Identify, Proxies};
 use self::compression::Compress;
 pub(super) use self::compression::Compressible;
+use self::cors::CorsPolicy;
 use self::guard::Guard;
 pub(super) use self::in_flight::InFlight;
 use self::in_flight::{Limit, LimitInFlight};
@@ -47,7 +47,7 @@ use crate::core::state::AppState;
 
 /// The stack for what clients call.
 pub(super) fn public(router: Router<AppState>, app: &AppState) -> Router<AppState> {
-    let cors = cors::layer(app.config.section());
+    let cors = CorsPolicy::new(app.config.section());
     let limiter = Limiter::new(app.config.section());
     let in_flight = Limit::new(app.config.section::<ServerConfig>().max_in_flight);
     router.layer(stack(
@@ -67,7 +67,7 @@ pub(super) fn management(router: Router<AppState>, app: &AppState) -> Router<App
 fn stack(
     app: &AppState,
     traffic: boundary::Traffic,
-    cors: Option<CorsLayer>,
+    cors: Option<CorsPolicy>,
     limiter: Option<Arc<Limiter>>,
     in_flight: Option<Arc<Limit>>,
 ) -> impl Layer<

@@ -7,6 +7,7 @@ use tracing::{Span, info_span};
 
 use super::meter::method_label;
 use crate::core::telemetry::context::TraceContext;
+use crate::core::telemetry::{PATH_BYTES, cut};
 
 /// The span of this request, a child of the caller's if that one says which it is; disabled if nobody listens to traces.
 pub(super) fn of(
@@ -23,7 +24,7 @@ pub(super) fn of(
         otel.kind = "server",
         http.request.method = method_label(method),
         http.route = route,
-        url.path = request.uri().path(),
+        url.path = cut(request.uri().path(), PATH_BYTES),
         url.scheme = "http",
         network.protocol.version = version(request.version()),
         http.response.status_code = Empty,

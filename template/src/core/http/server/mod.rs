@@ -1,6 +1,6 @@
 //! The listeners, and how the service starts and stops.
 //!
-//! - [`Port`] accepts connections, as many as there are [`Places`].
+//! - `port` accepts connections, as many as there are `places`.
 //! - `connection` serves one; its `activity` says which of its client's times are over.
 //! - `lifecycle` says when the service is not to be asked any more, and when it stops.
 
@@ -8,6 +8,7 @@ mod activity;
 mod connection;
 mod files;
 mod lifecycle;
+mod piece;
 mod places;
 mod port;
 mod requests;

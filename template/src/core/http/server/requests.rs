@@ -17,6 +17,7 @@ use http_body::{Frame, SizeHint};
 use tower::{BoxError, Service};
 
 use super::activity::Activity;
+use super::piece::Piece;
 use super::streams::Handover;
 use crate::core::http::middleware::InFlight;
 
@@ -127,7 +128,7 @@ impl Future for Answering {
     }
 }
 
-/// The body of an answer. As long as there is more of it, the request is under way.
+/// The body of an answer. As long as there is more of it, the request is under way; of HTTP/2 until the client has been sent it all.
 pub(super) struct Answer {
     body: Body,
     handover: Option<Arc<Handover>>,
@@ -136,25 +137,32 @@ pub(super) struct Answer {
 }
 
 impl HttpBody for Answer {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = axum::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
+    ) -> Poll<Option<Result<Frame<Piece>, axum::Error>>> {
         if let Some(handover) = &self.handover {
+            ready!(handover.poll_free(context));
+        }
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let handover = self.handover.as_ref();
+        if let Some(handover) = handover {
             match frame {
                 Poll::Ready(_) => handover.waits_for_client(),
                 Poll::Pending => handover.waits_for_us(),
             }
         }
-        frame
+        let piece = |bytes| Piece::new(bytes, handover);
+        frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.map_data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        // Whoever is told of the end asks no more, and would not see whether it arrives.
+        let arrives = self.handover.as_ref();
+        !arrives.is_some_and(|handover| handover.is_under_way()) && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -1,13 +1,14 @@
 //! Requests of HTTP/2, each of which hyper runs in a task of its own.
 //!
-//! A client says how much of each answer it takes. One that takes nothing would keep the answer, and its place among the requests
-//! under way, for as long as it likes: hyper does not ask the body for more, and knows no time. So the task itself is timed while
-//! its answer waits for the client, and when that is over the stream is reset; the connection's other streams go on.
+//! A client says how much of each answer it takes. One that takes nothing, or next to nothing, would keep the answer, and its place
+//! among the requests under way, for as long as it likes: hyper does not ask the body for more, or has handed h2 all of it, and neither
+//! knows a time. So the task lives until the client has been sent everything; it is timed while its answer waits for the client, and
+//! when that is over the stream is reset. The connection's other streams go on.
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::rt::Executor;
@@ -21,9 +22,19 @@ task_local! {
     static HANDOVER: Arc<Handover>;
 }
 
-/// Since when an answer waits for its client, if it does.
+/// How far the client has taken an answer.
 #[derive(Debug, Default)]
-pub(super) struct Handover(Mutex<Option<Instant>>);
+pub(super) struct Handover(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Since when the answer waits for its client, if it does.
+    since: Option<Instant>,
+    /// Whether a piece is on its way.
+    under_way: bool,
+    /// Who gives the next one.
+    next: Option<Waker>,
+}
 
 impl Handover {
     /// That of the stream whose task this is; HTTP/1 has none.
@@ -31,22 +42,53 @@ impl Handover {
         HANDOVER.try_with(Arc::clone).ok()
     }
 
-    /// There is something for the client to take.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is something for the client to take, or it has taken some of it.
     pub(super) fn waits_for_client(&self) {
-        self.set(Some(Instant::now()));
+        self.state().since = Some(Instant::now());
     }
 
     /// There will be more, but not yet.
     pub(super) fn waits_for_us(&self) {
-        self.set(None);
+        self.state().since = None;
     }
 
-    fn set(&self, since: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    /// A piece is on its way.
+    pub(super) fn begins(&self) {
+        self.state().under_way = true;
+    }
+
+    /// It has been sent, or will never be.
+    pub(super) fn ends(&self) {
+        let next = {
+            let mut state = self.state();
+            state.under_way = false;
+            state.next.take()
+        };
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        self.state().under_way
+    }
+
+    /// Waits until no piece is on its way.
+    pub(super) fn poll_free(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if !state.under_way {
+            return Poll::Ready(());
+        }
+        state.next = Some(context.waker().clone());
+        Poll::Pending
     }
 
     fn since(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state().since
     }
 }
 

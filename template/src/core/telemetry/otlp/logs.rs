@@ -9,7 +9,10 @@ use serde_json::Value;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-use crate::core::telemetry::{context::TraceContext, fields::Fields};
+use crate::core::telemetry::{context::TraceContext, cut, fields::Fields};
+
+/// The most of one text that a record keeps, in bytes: a backtrace fits in.
+const TEXT_BYTES: usize = 16 * 1024;
 
 /// Makes a log record of every line, with the same fields.
 pub(super) struct LogRecords {
@@ -77,7 +80,7 @@ fn any(value: Value) -> Option<AnyValue> {
             (None, Some(float)) => float.into(),
             (None, None) => number.to_string().into(),
         },
-        Value::String(text) => text.into(),
+        Value::String(text) => cut(&text, TEXT_BYTES).to_owned().into(),
         // Fields hold none of these.
         Value::Array(_) | Value::Object(_) => value.to_string().into(),
     })
