@@ -64,7 +64,7 @@ fn the_value_that_is_no_header_is_named() {
       --> environment
        |
        | CORS_ALLOWED_HEADERS=content-type, x y
-       |                      ^^^^^^^^^^^^^^^^^ Request headers that they may send; default authorization,content-type,if-match,x-request-id,x-request-timeout
+       |                      ^^^^^^^^^^^^^^^^^ Request headers that they may send; default authorization,content-type,idempotency-key,if-match,x-request-id,x-request-timeout
 
     1 problem; nothing was started. `config explain` shows where each value comes from.
     ");

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
 use std::panic::resume_unwind;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ where
 {
     /// What `load` comes to, or a load of the same key that runs already; then this one is dropped unused.
     ///
-    /// The load is a task of its own: a caller that gives up ends it for nobody. It is done for whoever asked first: its log lines,
+    /// The load is a task of its own: a caller that gives up ends it for nobody else, and when all have given up it ends. It is done for whoever asked first: its log lines,
     /// its outbound requests and the time it spends are told under that request. Only that request's deadline doesn't bind it, for
     /// those who join may have more time. So it must have a limit of its own, as statements and outbound requests do.
     ///
@@ -145,17 +145,19 @@ where
                 asked.hit();
                 outcome
             }
-            Next::Load { number, outcome } => {
-                let (sender, receiver) = outcome;
-                let shared = self.clone();
+            Next::Load {
+                number,
+                sender,
+                receiver,
+            } => {
                 let counted = asked.miss(load);
-                let load = async move {
-                    let result = counted.await;
-                    shared.finish(&key, number, &result);
-                    // There may be nobody left who waits.
-                    let _ = sender.send(Some(result));
+                let loading = Loading {
+                    coalescer: self.clone(),
+                    key,
+                    number,
                 };
-                tokio::spawn(for_this_request(load).in_current_span());
+                let load = for_this_request(loading.run(counted, sender));
+                tokio::spawn(load.in_current_span());
                 receiver
             }
             Next::Alone => return asked.miss(load).await,
@@ -178,12 +180,6 @@ where
             key,
         }
     }
-
-    fn finish(&self, key: &K, number: u64, result: &Result<V, E>) {
-        let kept = result.as_ref().ok().filter(|_| !self.0.kept.is_zero());
-        let kept = kept.map(|value| (value.clone(), Instant::now() + self.0.kept));
-        locked(&self.0.slots).finish(key, number, kept);
-    }
 }
 
 impl<K, V, E> Clone for Coalescer<K, V, E> {
@@ -197,6 +193,58 @@ impl<K, V, E> fmt::Debug for Coalescer<K, V, E> {
         f.debug_struct("Coalescer")
             .field("counts", &self.0.counts)
             .finish_non_exhaustive()
+    }
+}
+
+/// A load that others may join. Dropped before its end, since it panicked, it can't be joined any more.
+struct Loading<K: Eq + Hash, V, E> {
+    coalescer: Coalescer<K, V, E>,
+    key: K,
+    number: u64,
+}
+
+impl<K: Clone + Eq + Hash, V: Clone, E> Loading<K, V, E> {
+    async fn run(
+        self,
+        load: impl Future<Output = Result<V, E>>,
+        outcome: watch::Sender<Outcome<V, E>>,
+    ) {
+        let mut load = pin!(load);
+        let result = loop {
+            tokio::select! {
+                result = &mut load => break result,
+                () = outcome.closed() => if self.is_for_nobody(&outcome) {
+                    return;
+                },
+            }
+        };
+        self.finish(&result);
+        // Those who waited may have left just now.
+        let _ = outcome.send(Some(result));
+    }
+
+    /// Whether all who waited have left. Then nobody joins any more, either.
+    fn is_for_nobody(&self, outcome: &watch::Sender<Outcome<V, E>>) -> bool {
+        let mut slots = locked(&self.coalescer.0.slots);
+        // Joining takes the same lock.
+        let nobody = outcome.receiver_count() == 0;
+        if nobody {
+            slots.remove(&self.key, self.number);
+        }
+        nobody
+    }
+
+    fn finish(&self, result: &Result<V, E>) {
+        let inner = &*self.coalescer.0;
+        let kept = result.as_ref().ok().filter(|_| !inner.kept.is_zero());
+        let kept = kept.map(|value| (value.clone(), Instant::now() + inner.kept));
+        locked(&inner.slots).finish(&self.key, self.number, kept);
+    }
+}
+
+impl<K: Eq + Hash, V, E> Drop for Loading<K, V, E> {
+    fn drop(&mut self) {
+        locked(&self.coalescer.0.slots).remove(&self.key, self.number);
     }
 }
 
@@ -234,5 +282,3 @@ fn for_this_request(
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-type Channel<V, E> = (watch::Sender<Outcome<V, E>>, watch::Receiver<Outcome<V, E>>);

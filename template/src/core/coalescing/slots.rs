@@ -6,7 +6,7 @@ use std::hash::Hash;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Channel, Outcome};
+use super::Outcome;
 
 /// The keys, of which there are only so many at a time.
 pub(super) struct Slots<K, V, E> {
@@ -19,7 +19,7 @@ pub(super) struct Slots<K, V, E> {
 enum Slot<V, E> {
     Loading {
         number: u64,
-        outcome: watch::Receiver<Outcome<V, E>>,
+        outcome: watch::Sender<Outcome<V, E>>,
     },
     Kept {
         value: V,
@@ -36,7 +36,11 @@ pub(super) enum Next<V, E> {
     /// It waits for the load that runs.
     Join(watch::Receiver<Outcome<V, E>>),
     /// It starts one that others may join.
-    Load { number: u64, outcome: Channel<V, E> },
+    Load {
+        number: u64,
+        sender: watch::Sender<Outcome<V, E>>,
+        receiver: watch::Receiver<Outcome<V, E>>,
+    },
     /// It loads for itself.
     Alone,
 }
@@ -54,10 +58,7 @@ impl<K, V, E> Slots<K, V, E> {
 impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
     pub(super) fn next(&mut self, key: &K, now: Instant) -> Next<V, E> {
         match self.by_key.get(key) {
-            // A load that panicked has hung up.
-            Some(Slot::Loading { outcome, .. }) if outcome.has_changed().is_ok() => {
-                return Next::Join(outcome.clone());
-            }
+            Some(Slot::Loading { outcome, .. }) => return Next::Join(outcome.subscribe()),
             Some(Slot::Kept { value, until }) if *until > now => return Next::Kept(value.clone()),
             Some(Slot::Writing(_)) => return Next::Alone,
             Some(_) => {}
@@ -73,30 +74,22 @@ impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
         self.loads += 1;
         let number = self.loads;
         let (sender, receiver) = watch::channel(None);
-        let outcome = receiver.clone();
+        let outcome = sender.clone();
         self.by_key
             .insert(key.clone(), Slot::Loading { number, outcome });
         Next::Load {
             number,
-            outcome: (sender, receiver),
+            sender,
+            receiver,
         }
     }
 
     /// A load has ended. What it came to is kept, unless the key was written, or loaded again, since it began.
     pub(super) fn finish(&mut self, key: &K, number: u64, kept: Option<(V, Instant)>) {
-        match self.by_key.get(key) {
-            Some(Slot::Loading {
-                number: running, ..
-            }) if *running == number => {}
-            _ => return,
-        }
-        match kept {
-            Some((value, until)) => {
-                self.by_key.insert(key.clone(), Slot::Kept { value, until });
-            }
-            None => {
-                self.by_key.remove(key);
-            }
+        if self.remove(key, number)
+            && let Some((value, until)) = kept
+        {
+            self.by_key.insert(key.clone(), Slot::Kept { value, until });
         }
     }
 
@@ -111,14 +104,22 @@ impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
 
     fn forget_the_old(&mut self, now: Instant) {
         self.by_key.retain(|_, slot| match slot {
-            Slot::Loading { outcome, .. } => outcome.has_changed().is_ok(),
             Slot::Kept { until, .. } => *until > now,
-            Slot::Writing(_) => true,
+            Slot::Loading { .. } | Slot::Writing(_) => true,
         });
     }
 }
 
 impl<K: Eq + Hash, V, E> Slots<K, V, E> {
+    /// From now on nobody joins this load. Answers whether somebody could have.
+    pub(super) fn remove(&mut self, key: &K, number: u64) -> bool {
+        let is_this = matches!(self.by_key.get(key), Some(Slot::Loading { number: running, .. }) if *running == number);
+        if is_this {
+            self.by_key.remove(key);
+        }
+        is_this
+    }
+
     pub(super) fn end_write(&mut self, key: &K) {
         match self.by_key.get_mut(key) {
             Some(Slot::Writing(writes)) if *writes > 1 => *writes -= 1,

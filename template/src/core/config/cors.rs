@@ -32,11 +32,11 @@ impl Section for CorsConfig {
             .with("allowed_methods", "GET,POST,PUT,PATCH,DELETE")
             .with(
                 "allowed_headers",
-                "authorization,content-type,if-match,x-request-id,x-request-timeout",
+                "authorization,content-type,idempotency-key,if-match,x-request-id,x-request-timeout",
             )
             .with(
                 "exposed_headers",
-                "etag,location,ratelimit,ratelimit-policy,retry-after,x-request-id",
+                "etag,idempotency-replayed,location,ratelimit,ratelimit-policy,retry-after,x-request-id",
             )
             .with("allow_credentials", false)
     }

@@ -133,6 +133,28 @@ async fn a_caller_that_gives_up_ends_the_load_for_nobody() {
 }
 
 #[tokio::test]
+async fn a_load_that_nobody_waits_for_any_more_ends_and_is_joined_by_nobody() {
+    let coalescing = coalescing(60_000, 10);
+    let (numbers, source): (Numbers, _) = (coalescing.of("numbers"), Source::closed());
+    let mut both = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    for caller in &mut both {
+        assert!(caller.as_mut().now_or_never().is_none());
+    }
+    settle().await;
+    let counts = &coalescing.counts()["numbers"];
+    assert_eq!((source.begun(), counts.active()), (1, 1));
+    let [first, second] = both;
+    drop(first);
+    settle().await;
+    assert_eq!(counts.active(), 1, "one still waits");
+    drop(second);
+    settle().await;
+    assert_eq!(counts.active(), 0, "it goes on for nobody");
+    source.open_for_all();
+    assert_eq!(numbers.get(1, source.load()).await, Ok(2));
+}
+
+#[tokio::test]
 async fn a_load_that_panics_hangs_nobody() {
     let numbers = numbers(0, 10);
     let panic = || async {

@@ -18,7 +18,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
-use futures::stream;
+use futures::{StreamExt, stream};
 use sea_orm::{FromQueryResult, ModelTrait};
 use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc};
@@ -97,7 +97,8 @@ impl<T: Serialize + Send + 'static> Streamed<T> {
             }
         });
         Ok(Self {
-            body: Body::from_stream(pieces),
+            // Whoever compresses asks again after the end.
+            body: Body::from_stream(pieces.fuse()),
             format,
             row: PhantomData,
         })
