@@ -103,8 +103,3 @@ fn stack(
         .layer(DefaultBodyLimit::max(server.body_limit_bytes))
         .into_inner()
 }
-
-/// To the microsecond; more than an hour counts as one.
-fn milliseconds(duration: Duration) -> f64 {
-    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)) / 1000.0
-}

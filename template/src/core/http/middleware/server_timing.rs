@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::milliseconds;
+use crate::core::telemetry::milliseconds;
 use crate::core::time_spent::TimeSpent;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
