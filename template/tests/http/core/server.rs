@@ -219,7 +219,11 @@ async fn what_is_no_http_or_too_much_of_it_is_refused_by_the_library() {
 
     // 16 KiB are enough for what is sent in earnest, and so little that thousands of unfinished heads fit into a small pod.
     let long = |length| format!("GET / HTTP/1.1\r\nx-long: {}", "x".repeat(length));
-    let answer = ask(address, &format!("{}\r\n\r\n", long(15 * 1024))).await;
+    let answer = ask(
+        address,
+        &format!("{}\r\nconnection: close\r\n\r\n", long(15 * 1024)),
+    )
+    .await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     let mut connection = TcpStream::connect(address).await.unwrap();
     let head = long(16 * 1024);

@@ -49,15 +49,25 @@ async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
             }
         }
     });
-    // the last ones are on their way
+    // The last ones are on their way, and another request must not take their place.
+    let active = format!("http_server_active_requests{{http_request_method=\"POST\"}} {LIMIT}\n");
     let start = Instant::now();
-    while get(public, "/").await.unwrap().status == 200 {
-        let limited = start.elapsed() < PATIENCE;
+    while !get(management, "/metrics")
+        .await
+        .unwrap()
+        .text()
+        .contains(&active)
+    {
         assert!(
-            limited,
-            "there is no limit: all {LIMIT} are under way, and more are taken on"
+            start.elapsed() < PATIENCE,
+            "the service did not take on {LIMIT} requests"
         );
     }
+    assert_eq!(
+        get(public, "/").await.unwrap().status,
+        503,
+        "there is no limit: all {LIMIT} are under way, and more are taken on"
+    );
     let start = Instant::now();
     let mut offered = JoinSet::new();
     for _ in LIMIT..OFFERED {
