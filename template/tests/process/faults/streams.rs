@@ -26,28 +26,36 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// More than the buffers of two sockets hold: 10 MB of users.
 const MANY: usize = 30_000;
 
+/// Users that are made with one statement.
+const AT_ONCE: usize = 10_000;
+
 /// A service with so many users, made of one by the database itself.
 async fn with_users(database: &TestDatabase, rows: usize) -> Program {
     let program = Program::on_free_port().with_all(database.settings());
     program.output(&["seed", "--rows", "1"]);
-    let (id, numbers) = match database.backend() {
-        DbBackend::Postgres => (
-            "gen_random_uuid()",
-            format!("SELECT generate_series(2, {rows}) AS n"),
-        ),
-        _ => (
-            "randomblob(16)",
-            format!(
-                "WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < {rows}) SELECT n FROM numbers"
-            ),
-        ),
-    };
     let name = "x".repeat(100);
-    let fill = format!(
-        "INSERT INTO users (id, name, email, age, is_active, version, created_at, updated_at) \
-         SELECT {id}, '{name}', 'user' || n || '@example.com', age, is_active, version, created_at, updated_at FROM users, ({numbers}) AS numbers"
-    );
-    database.execute_unprepared(&fill).await.unwrap();
+    // A statement has little time. With ids in order it needs less.
+    for begin in (2..=rows).step_by(AT_ONCE) {
+        let end = rows.min(begin + AT_ONCE - 1);
+        let (id, numbers) = match database.backend() {
+            DbBackend::Postgres => (
+                "lpad(n::text, 32, '0')::uuid",
+                format!("SELECT generate_series({begin}, {end}) AS n"),
+            ),
+            _ => (
+                "CAST(printf('%016d', n) AS BLOB)",
+                format!(
+                    "WITH RECURSIVE numbers(n) AS (SELECT {begin} UNION ALL SELECT n + 1 FROM numbers WHERE n < {end}) SELECT n FROM numbers"
+                ),
+            ),
+        };
+        let fill = format!(
+            "INSERT INTO users (id, name, email, age, is_active, version, created_at, updated_at) \
+             SELECT {id}, '{name}', 'user' || n || '@example.com', age, is_active, version, created_at, updated_at \
+             FROM (SELECT * FROM users LIMIT 1) AS one, ({numbers}) AS numbers"
+        );
+        database.execute_unprepared(&fill).await.unwrap();
+    }
     program
 }
 
