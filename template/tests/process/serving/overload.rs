@@ -1,6 +1,9 @@
 //! More requests than the service takes on.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use tokio::{io::AsyncWriteExt, sync::mpsc, task::JoinSet};
 
@@ -16,6 +19,23 @@ const OFFERED: usize = 10 * LIMIT;
 
 /// The memory of the pod that the manifests ask for.
 const POD: u64 = 128 << 20;
+
+/// Waits for the last ones, whose place another request must not take.
+async fn all_are_under_way(management: SocketAddr) {
+    let active = format!("http_server_active_requests{{http_request_method=\"POST\"}} {LIMIT}\n");
+    let start = Instant::now();
+    while !get(management, "/metrics")
+        .await
+        .unwrap()
+        .text()
+        .contains(&active)
+    {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "the service did not take on {LIMIT} requests"
+        );
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
@@ -49,20 +69,7 @@ async fn what_is_too_much_is_refused_at_once_and_the_rest_is_served() {
             }
         }
     });
-    // The last ones are on their way, and another request must not take their place.
-    let active = format!("http_server_active_requests{{http_request_method=\"POST\"}} {LIMIT}\n");
-    let start = Instant::now();
-    while !get(management, "/metrics")
-        .await
-        .unwrap()
-        .text()
-        .contains(&active)
-    {
-        assert!(
-            start.elapsed() < PATIENCE,
-            "the service did not take on {LIMIT} requests"
-        );
-    }
+    all_are_under_way(management).await;
     assert_eq!(
         get(public, "/").await.unwrap().status,
         503,
