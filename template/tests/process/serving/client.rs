@@ -66,6 +66,21 @@ impl Client {
         self.stream.write_all(head.as_bytes()).await
     }
 
+    /// The same, and waits until the handler asks for the body.
+    pub(super) async fn begin_upload_when_told(
+        &mut self,
+        path: &str,
+        length: usize,
+    ) -> io::Result<()> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n\r\n"
+        );
+        self.stream.write_all(head.as_bytes()).await?;
+        let told = self.answer().await?;
+        assert_eq!(told.status, 100, "{}", told.head);
+        Ok(())
+    }
+
     /// Reads an answer whose length is known.
     pub(super) async fn answer(&mut self) -> io::Result<Answer> {
         let end = loop {
