@@ -12,7 +12,8 @@ use crate::generate::Request;
 use crate::repo::Repo;
 
 const BUILD_FOR_PRODUCTION: &str = "cargo build --release";
-const CHECK_FOR_PRODUCTION: &str = "RATE_LIMIT_TRUSTED_PROXIES=none APP_ENV=prod ./target/release/{{project-name}} config check";
+const CHECK_FOR_PRODUCTION: &str =
+    "RATE_LIMIT_TRUSTED_PROXIES=none APP_ENV=prod ./target/release/{{project-name}} config check";
 
 pub(super) fn checks(repo: &Repo) -> Vec<Check> {
     let mut checks: Vec<Check> = repo
