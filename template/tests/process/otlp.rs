@@ -263,7 +263,7 @@ fn resident_bytes(url: &str) -> f64 {
 /// More spans and records than the queues take.
 const REQUESTS: usize = 6000;
 
-/// As long as a head may be, nearly. In full they would take twice the memory that is allowed below.
+/// In full such paths would take twice the memory that is allowed below.
 const LONG_PATH: usize = 30_000;
 
 /// Nothing is asked of it, so only what can't be sent could keep it busy.
