@@ -46,8 +46,7 @@ async fn a_client_that_sends_more_than_it_may_is_told_when_to_go_on() {
         fields(&response),
         [r#""client";q=3;w=3"#, r#""client";r=2;t=1"#]
     );
-    let response =
-        limited_within(99, async || app.get("/toys").from("203.0.113.9").await).await;
+    let response = limited_within(99, async || app.get("/toys").from("203.0.113.9").await).await;
     assert_eq!(
         fields(&response),
         [r#""client";q=3;w=3"#, r#""client";r=0;t=3"#]
@@ -98,10 +97,7 @@ async fn clients_behind_a_proxy_are_told_apart_if_it_is_trusted() {
         request.header("x-forwarded-for", forwarded).await
     };
     limited_within(99, async || ask("10.1.1.1", "203.0.113.9").await).await;
-    limited_within(3, async || {
-        ask("10.2.2.2", "8.8.8.8, 203.0.113.9").await
-    })
-    .await;
+    limited_within(3, async || ask("10.2.2.2", "8.8.8.8, 203.0.113.9").await).await;
     let other = ask("10.1.1.1", "203.0.113.10").await;
     assert_eq!(other.status, StatusCode::OK);
 
