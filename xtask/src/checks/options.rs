@@ -151,7 +151,7 @@ fn release(cx: &Context<'_>) -> Outcome {
             "`APP_ENV=prod … config check` in a fresh project",
         ));
     }
-    let mut as_it_comes = program(&project.join("target/release").join(name), &project);
+    let mut as_it_comes = program(project.join("target/release").join(name), &project);
     as_it_comes
         .args(["config", "check"])
         .envs([("APP_ENV", "prod"), ("DATABASE_URL", url)]);
