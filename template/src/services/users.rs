@@ -19,7 +19,7 @@ use crate::repositories::users::UserRepository;
 #[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
 struct BatchConfig {
     /// How many one request may create. `SERVER_BODY_LIMIT_BYTES` must have room for them.
-    #[validate(range(min = 1, max = 100_000))]
+    #[validate(range(min = 1, max = 30_000))]
     max_items: usize,
 }
 

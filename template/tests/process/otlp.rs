@@ -264,7 +264,7 @@ fn resident_bytes(url: &str) -> f64 {
 const REQUESTS: usize = 6000;
 
 /// In full such paths would take twice the memory that is allowed below.
-const LONG_PATH: usize = 30_000;
+const LONG_PATH: usize = 12_000;
 
 /// Nothing is asked of it, so only what can't be sent could keep it busy.
 #[cfg(target_os = "linux")]

@@ -112,7 +112,10 @@ pub(super) async fn purge(database: &Database, now: DateTime<Utc>) -> Result<u64
             .filter(Column::ExpiresAt.lte(now))
             .limit(PURGED_AT_ONCE)
             .into_query();
-        let delete = Entity::delete_many().filter(Column::Scope.in_subquery(over));
+        // Asked again of the row itself: a request may have taken the key over since it was found.
+        let delete = Entity::delete_many()
+            .filter(Column::Scope.in_subquery(over))
+            .filter(Column::ExpiresAt.lte(now));
         let removed = delete.exec(database).await?.rows_affected;
         purged += removed;
         // Fewer than there might have been: the rest is gone, or another replica is at it.
