@@ -217,10 +217,10 @@ impl Migrator {
     }
 
     async fn connect(&self) -> Result<Own, MigrateError> {
-        match &self.url {
-            Url::Postgres(server) if server.pooled => Err(MigrateError::Pooler),
-            url => Ok(Own::connect(url).await?),
+        if matches!(&self.url, Url::Postgres(server) if server.pooled) {
+            return Err(MigrateError::Pooler);
         }
+        Ok(Own::connect(&self.url).await?)
     }
 
     /// Runs `work` on a connection of its own while nobody else migrates.
