@@ -76,6 +76,7 @@ fn every_metric_is_in_the_checked_in_list_with_its_kind_labels_and_meaning() {
     let has_quotes = asks_for_quotes(&url, &upstream);
     #[cfg(not(feature = "http-client"))]
     let has_quotes = false;
+    let has_coalescers = !get(&url, "/coalescing/stats").ends_with("{}");
     let answer = get(&url, "/metrics");
     let (head, scraped) = answer.split_once("\r\n\r\n").unwrap();
     assert!(
@@ -121,6 +122,7 @@ fn every_metric_is_in_the_checked_in_list_with_its_kind_labels_and_meaning() {
         let expected = match name.as_str() {
             // What other services are asked for is the project's to decide.
             name if name.starts_with("http_client_") => has_quotes,
+            name if name.starts_with("coalescing_") => has_coalescers,
             name if name.starts_with("otlp_") => cfg!(feature = "otlp"),
             name if name.starts_with("process_") => !cfg!(windows),
             _ => true,

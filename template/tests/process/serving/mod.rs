@@ -43,7 +43,7 @@ fn upload_path(program: &Program) -> Option<String> {
     let document: serde_json::Value = serde_json::from_str(&program.output(&["openapi"])).unwrap();
     let paths = document["paths"].as_object().unwrap();
     let takes_body = |(path, item): &(&String, &serde_json::Value)| {
-        !path.contains('{') && item.get("post").is_some()
+        path.starts_with("/api/") && !path.contains('{') && item.get("post").is_some()
     };
     let (path, _) = paths.iter().find(takes_body)?;
     Some(path.clone())
