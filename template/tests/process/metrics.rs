@@ -69,9 +69,11 @@ fn every_metric_is_in_the_checked_in_list_with_its_kind_labels_and_meaning() {
     for path in ["/problems", "/nowhere", "/livez", "/readyz", "/health"] {
         get(&url, path);
     }
-    for list in lists(&program) {
-        get(&url, &list);
+    let lists = lists(&program);
+    for list in &lists {
+        get(&url, list);
     }
+    let has_streams = lists.iter().any(|list| list.ends_with("/stream"));
     #[cfg(feature = "http-client")]
     let has_quotes = asks_for_quotes(&url, &upstream);
     #[cfg(not(feature = "http-client"))]
@@ -123,6 +125,7 @@ fn every_metric_is_in_the_checked_in_list_with_its_kind_labels_and_meaning() {
             // What other services are asked for is the project's to decide.
             name if name.starts_with("http_client_") => has_quotes,
             name if name.starts_with("coalescing_") => has_coalescers,
+            "http_server_streams_total" => has_streams,
             name if name.starts_with("otlp_") => cfg!(feature = "otlp"),
             name if name.starts_with("process_") => !cfg!(windows),
             _ => true,
