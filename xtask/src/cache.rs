@@ -55,7 +55,7 @@ impl Cache {
 }
 
 /// Where cargo compiles a workspace.
-pub(crate) fn build_folder(workspace: &Path) -> Result<PathBuf> {
+fn build_folder(workspace: &Path) -> Result<PathBuf> {
     let arguments = "metadata --format-version 1 --no-deps --offline";
     let output = cargo(workspace, arguments.split(' ')).output()?;
     let metadata: serde_json::Value =

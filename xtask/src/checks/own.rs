@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::cache::build_folder;
 use crate::cargo::{cargo, program};
 use crate::check::{Check, Failure, Outcome};
 use crate::checks::check;
@@ -80,7 +79,16 @@ fn commands_work(cx: &Context<'_>) -> Outcome {
         return Err(Failure::new("it does not lint", "cargo xtask lint").at(said));
     }
 
-    // In a copy, since `fmt` changes files.
+    // Where there is nothing to do it does nothing.
+    for folder in [cx.repo().template(), root.join("xtask")] {
+        cx.step(
+            &mut cargo(&folder, ["fmt", "--check"]),
+            "the formatting is off",
+        )?;
+    }
+    cx.step(&mut cx.typed(FMT, root, &[]), "`cargo xtask fmt` fails")?;
+
+    // Where there is something, in a copy: by this program, since cargo would take the copy's for another state of it.
     let copy = tempfile::TempDir::with_prefix("strata-check-")?;
     cx.repo().copy_to(copy.path())?;
     let copy = copy.path();
@@ -93,13 +101,7 @@ fn commands_work(cx: &Context<'_>) -> Outcome {
     if is_well || !said.contains("FAILED  template/fmt") {
         return Err(Failure::new("code that is not formatted passes", ONE).at(said));
     }
-    let mut fmt = cx.typed(FMT, copy, &[]);
-    // The copy's own tool, but not each of its dependencies once more.
-    fmt.env("CARGO_BUILD_BUILD_DIR", build_folder(&root.join("xtask"))?);
-    cx.step(
-        fmt.env("CARGO_TARGET_DIR", copy.join("target")),
-        "`cargo xtask fmt` fails",
-    )?;
+    cx.step(&mut xtask(copy, "fmt")?, "`cargo xtask fmt` fails")?;
     let twin = fs::read_to_string(copy.join("template/Cargo.toml.liquid"))?;
     if fs::read_to_string(&program)? != formatted || !twin.ends_with("# the end\n") {
         return Err(Failure::new(
