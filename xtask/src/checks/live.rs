@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::http;
 use crate::service;
 
-const PAGE: &str = "docs/before-you-go-live.md";
+pub(super) const PAGE: &str = "docs/before-you-go-live.md";
 
 pub(super) fn checks() -> Vec<Check> {
     vec![check(
@@ -23,7 +23,7 @@ pub(super) fn checks() -> Vec<Check> {
 }
 
 /// The page's commands, which have the service in `$APP`, or its address in `$URL`.
-pub(super) fn commands(page: &str) -> Result<Vec<String>> {
+fn commands(page: &str) -> Result<Vec<String>> {
     let command = Regex::new(r"`(\$APP [^`]+|curl [^`]*\$URL[^`]*)`")?;
     let found = command.captures_iter(page);
     // In a table a bar has to be escaped.

@@ -9,7 +9,7 @@ use crate::cargo::program;
 use crate::check::{Check, Failure, Outcome};
 use crate::checks::documents::{documents, needs_a_service};
 use crate::checks::place::{Kind, place_to_run};
-use crate::checks::{self, check, delivered};
+use crate::checks::{self, check, delivered, live};
 use crate::context::Context;
 use crate::document::examples;
 use crate::generate::Request;
@@ -78,7 +78,7 @@ fn commands_are_carried_out(cx: &Context<'_>) -> Outcome {
             let is_one = !line.is_empty() && !line.starts_with('#');
             // The former are carried out below, the next by `docs/before-you-go-live`; for the last it takes a cluster.
             let is_elsewhere = line.starts_with("cargo run -- ")
-                || line.contains("$URL")
+                || (path == live::PAGE && line.contains("$URL"))
                 || line.starts_with("kubectl ");
             if is_one && !is_elsewhere {
                 // A sentence may name a command without its arguments.
