@@ -6,6 +6,7 @@ mod documents;
 mod generated;
 mod generating;
 mod live;
+mod manifests;
 mod metrics;
 mod openapi;
 mod options;
@@ -38,6 +39,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(recipe::checks());
     checks.extend(delivered::checks());
     checks.extend(openapi::checks());
+    checks.extend(manifests::checks());
     checks.extend(metrics::checks());
     checks.extend(scale::checks());
     checks.extend(trial::checks());

@@ -1,6 +1,7 @@
 //! Databases for single checks.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,6 +41,21 @@ impl Database {
         &self.url
     }
 
+    /// Carries out statements as whoever made it, in another database of the server if one is named; whether that went well.
+    pub(crate) fn run(&self, database: Option<&str>, statements: &str) -> Result<bool> {
+        let mut file = tempfile::NamedTempFile::new()?;
+        file.write_all(statements.as_bytes())?;
+        let url = database.map_or_else(
+            || self.url.clone(),
+            |name| with_database(&self.server, name),
+        );
+        let output = File::options().create(true).append(true).open(&self.log)?;
+        let mut command = self.client_of(&url);
+        command.arg("--file").arg(file.path());
+        command.stdout(output.try_clone()?).stderr(output);
+        Ok(command.status()?.success())
+    }
+
     /// Its number among all objects of the server, which are numbered as they are made.
     pub(super) fn number(&self) -> Result<u32> {
         let query = format!(
@@ -62,8 +78,14 @@ impl Database {
 
     /// The server's client with one statement.
     fn psql(&self, statement: &str) -> Command {
+        let mut command = self.client_of(&self.server);
+        command.args(["--command", statement]);
+        command
+    }
+
+    fn client_of(&self, url: &str) -> Command {
         // The password goes into the environment: everybody on this machine can read the arguments.
-        let (server, password) = without_password(&self.server);
+        let (server, password) = without_password(url);
         let mut command = Command::new(&self.psql);
         command.args([
             "--no-psqlrc",
@@ -73,7 +95,6 @@ impl Database {
             "--dbname",
             &server,
         ]);
-        command.args(["--command", statement]);
         command.envs(password.map(|password| ("PGPASSWORD", password)));
         command.stdin(Stdio::null());
         command
