@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::ExposeSecret;
 
 use super::{
-    DatabaseConfig, Secret, SslMode,
+    DatabaseConfig, PasswordFile, Secret, SslMode,
     database_url::{PostgresUrl, is_postgres},
 };
 
@@ -29,6 +29,8 @@ pub struct PostgresAddress {
     pub user: String,
     /// Password of the user.
     pub password: Option<Secret>,
+    /// Where another one is found if that is changed while the service runs: only a file can.
+    pub password_file: Option<PasswordFile>,
     /// Name of the database.
     pub name: String,
     /// How far the server's certificate is checked.
@@ -76,6 +78,7 @@ impl DatabaseConfig {
             port: self.port.unwrap_or(PORT),
             user: self.user.clone().unwrap_or_default(),
             password: self.password.clone(),
+            password_file: self.password.as_ref().and_then(PasswordFile::alone),
             name: self.name.clone().unwrap_or_default(),
             ssl_mode: self.ssl_mode,
             ssl_root_cert: self.ssl_root_cert.clone(),
@@ -87,11 +90,16 @@ impl DatabaseConfig {
     fn address_of_url(&self, url: PostgresUrl) -> PostgresAddress {
         let parameters = url.parameters;
         let of_url = url.password.as_deref().map(Secret::from);
+        let password_file = match (&of_url, &self.url) {
+            (Some(_), Some(secret)) => PasswordFile::in_url(secret, &url.user),
+            _ => self.password.as_ref().and_then(PasswordFile::alone),
+        };
         PostgresAddress {
             host: url.host,
             port: url.port.unwrap_or(PORT),
             user: url.user,
             password: of_url.or_else(|| self.password.clone()),
+            password_file,
             name: url.name,
             ssl_mode: parameters.ssl_mode.unwrap_or(self.ssl_mode),
             ssl_root_cert: parameters
