@@ -1,5 +1,6 @@
 //! What `cargo xtask test` runs: one file per group, quick checks first.
 
+mod backup;
 mod command;
 mod delivered;
 mod documents;
@@ -40,6 +41,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(openapi::checks());
     checks.extend(metrics::checks());
     checks.extend(scale::checks());
+    checks.extend(backup::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());
     checks

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub(crate) use self::bouncer::Bouncer;
-pub(crate) use self::database::Database;
+pub(crate) use self::database::{Database, Pieces};
 use self::private::Server;
 use self::programs::{find_client, find_programs};
 use crate::packages;
@@ -74,10 +74,19 @@ impl Postgres {
 
     /// Creates an empty database.
     pub(crate) fn create_database(&self, log: &Path) -> Result<Database> {
-        let psql = self.psql.as_deref().context(
+        Database::create(&self.url, self.client()?, log)
+    }
+
+    /// A database that somebody else is going to create; if that happens, it is dropped like one of ours.
+    pub(crate) fn planned_database(&self, log: &Path) -> Result<Database> {
+        Database::planned(&self.url, self.client()?, log)
+    }
+
+    /// `psql`; the other client programs stand beside it.
+    pub(crate) fn client(&self) -> Result<&Path> {
+        self.psql.as_deref().context(
             "psql is needed to create a database (Debian, Ubuntu: `apt-get install postgresql-client`)",
-        )?;
-        Database::create(&self.url, psql, log)
+        )
     }
 
     /// Sees to it that servers can be started here, also if the one that is used runs elsewhere.
