@@ -59,6 +59,34 @@ pub(crate) fn unpack(
     by_hand: &str,
     mut run: impl FnMut(&mut Command) -> Result<bool>,
 ) -> Result<()> {
+    let download = format!(
+        "rm -f ./*.deb && apt-get download --quiet {package} && dpkg-deb -x ./*.deb . && rm ./*.deb"
+    );
+    unpack_by(&download, package, folder, by_hand, &mut run)
+}
+
+/// The same with all that the package needs and that isn't installed.
+pub(crate) fn unpack_with_libraries(
+    package: &str,
+    folder: &Path,
+    by_hand: &str,
+    mut run: impl FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
+    let download = format!(
+        "rm -f ./*.deb && mkdir -p partial && \
+         apt-get install --yes --quiet --no-install-recommends --download-only -o Dir::Cache::archives=\"$PWD\" {package} && \
+         for file in ./*.deb; do dpkg-deb -x \"$file\" . || exit; done && rm ./*.deb"
+    );
+    unpack_by(&download, package, folder, by_hand, &mut run)
+}
+
+fn unpack_by(
+    script: &str,
+    package: &str,
+    folder: &Path,
+    by_hand: &str,
+    run: &mut dyn FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
     if !is_root() || find_program("apt-get").is_none() || find_program("dpkg-deb").is_none() {
         bail!("{by_hand}");
     }
@@ -69,10 +97,7 @@ pub(crate) fn unpack(
             .stdin(std::process::Stdio::null()))
     };
     here("apt-get", &["update", "--quiet"])?; // it may fail on one list and still know the package
-    let script = format!(
-        "rm -f ./*.deb && apt-get download --quiet {package} && dpkg-deb -x ./*.deb . && rm ./*.deb"
-    );
-    if !here("sh", &["-c", &script])? {
+    if !here("sh", &["-c", script])? {
         bail!("apt-get could not download {package}. {by_hand}");
     }
     Ok(())

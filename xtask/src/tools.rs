@@ -160,3 +160,42 @@ fn make_environment(cx: &Context<'_>, folder: &Path) -> Result<bool> {
         .context("cannot start Python")?;
     Ok(status.success())
 }
+
+/// `HAProxy`, and where its libraries are if they had to be unpacked along with it.
+pub(crate) struct Haproxy {
+    pub(crate) binary: PathBuf,
+    pub(crate) libraries: Option<PathBuf>,
+}
+
+/// The proxy, which Debian's package would start for everybody.
+pub(crate) fn haproxy(cx: &Context<'_>) -> Result<Haproxy> {
+    let system = Path::new("/usr/sbin/haproxy");
+    let installed = packages::find_program("haproxy");
+    if let Some(binary) = installed.or_else(|| system.is_file().then(|| system.to_owned())) {
+        return Ok(Haproxy {
+            binary,
+            libraries: None,
+        });
+    }
+    let folder = cx.shared.cache.tools().join("haproxy");
+    let binary = folder.join("usr/sbin/haproxy");
+    if !binary.is_file() {
+        let by_hand =
+            "HAProxy is needed for this check (Debian, Ubuntu: `apt-get install haproxy`).";
+        std::fs::create_dir_all(&folder)?;
+        packages::unpack_with_libraries("haproxy", &folder, by_hand, |command| {
+            Ok(cx.execute(command)?.success())
+        })?;
+        if !binary.is_file() {
+            bail!("the package haproxy holds no haproxy. {by_hand}");
+        }
+    }
+    // usr/lib/x86_64-linux-gnu, or that of another machine
+    let architectures = std::fs::read_dir(folder.join("usr/lib"))
+        .into_iter()
+        .flatten();
+    let libraries = architectures
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.to_string_lossy().ends_with("-linux-gnu"));
+    Ok(Haproxy { binary, libraries })
+}

@@ -70,7 +70,7 @@ fn restore(cx: &Context<'_>) -> Outcome {
     let dumps = backup.dumps()?;
     let [dump] = &dumps[..] else {
         let wrong = "there is not one dump, or the outdated one is still there";
-        return Err(Failure::new(wrong, what).at(format!("{:?}", dumps)));
+        return Err(Failure::new(wrong, what).at(format!("{dumps:?}")));
     };
     fs::remove_file(backup.directory.join(dump))?; // what was uploaded has to do
     let dump = backup.bucket.join(dump);
@@ -134,7 +134,7 @@ fn settings(pieces: &Pieces) -> Vec<(String, std::ffi::OsString)> {
     .to_vec()
 }
 
-/// The scripts with their settings, as the CronJob gives them.
+/// The scripts with their settings, as the `CronJob` gives them.
 struct Backup<'c> {
     cx: &'c Context<'c>,
     project: &'c Path,

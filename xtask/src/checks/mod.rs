@@ -15,6 +15,7 @@ mod place;
 mod readme;
 mod recipe;
 mod rendering;
+mod rolling;
 mod scale;
 mod template;
 mod trial;
@@ -42,6 +43,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(metrics::checks());
     checks.extend(scale::checks());
     checks.extend(backup::checks());
+    checks.extend(rolling::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());
     checks

@@ -22,7 +22,7 @@ pub(crate) struct Database {
 impl Database {
     /// Creates an empty one on the server that a URL names.
     pub(super) fn create(server: &str, psql: &Path, log: &Path) -> Result<Self> {
-        let database = Self::planned(server, psql, log)?;
+        let database = Self::planned(server, psql, log);
         if !database.ask_server("CREATE DATABASE")? {
             bail!("the database cannot be created; see {}", log.display());
         }
@@ -30,17 +30,17 @@ impl Database {
     }
 
     /// Names one that isn't there yet.
-    pub(super) fn planned(server: &str, psql: &Path, log: &Path) -> Result<Self> {
+    pub(super) fn planned(server: &str, psql: &Path, log: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("strata_check_{}_{number}", std::process::id());
-        Ok(Self {
+        Self {
             url: with_database(server, &name),
             name,
             server: server.to_owned(),
             psql: psql.to_owned(),
             log: log.to_owned(),
-        })
+        }
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -79,7 +79,7 @@ impl Postgres {
 
     /// A database that somebody else is going to create; if that happens, it is dropped like one of ours.
     pub(crate) fn planned_database(&self, log: &Path) -> Result<Database> {
-        Database::planned(&self.url, self.client()?, log)
+        Ok(Database::planned(&self.url, self.client()?, log))
     }
 
     /// `psql`; the other client programs stand beside it.
