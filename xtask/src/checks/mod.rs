@@ -19,6 +19,7 @@ mod rolling;
 mod scale;
 mod template;
 mod trial;
+mod upgrading;
 
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(rolling::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());
+    checks.extend(upgrading::checks());
     checks
 }
 
