@@ -22,7 +22,7 @@ fn address<const N: usize>(keys: [(&str, &str); N]) -> PostgresAddress {
 #[track_caller]
 fn address_in(config: &Config) -> PostgresAddress {
     match config.section::<DatabaseConfig>().address() {
-        Ok(DatabaseAddress::Postgres(address)) => address,
+        Ok(DatabaseAddress::Postgres(address)) => *address,
         other => panic!("{other:?}"),
     }
 }

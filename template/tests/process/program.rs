@@ -4,7 +4,6 @@ use std::{
     ffi::OsString,
     fmt,
     io::{BufRead, BufReader, Read, Write},
-    iter,
     net::TcpStream,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -204,7 +203,7 @@ impl Running<'_> {
     #[track_caller]
     #[cfg(unix)]
     pub(crate) fn error_with(&self, text: &str) {
-        let found = iter::from_fn(|| self.errors.recv_timeout(PATIENCE).ok())
+        let found = std::iter::from_fn(|| self.errors.recv_timeout(PATIENCE).ok())
             .any(|line| line.contains(text));
         assert!(found, "no line with `{text}` on standard error");
     }

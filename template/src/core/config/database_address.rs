@@ -13,7 +13,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub enum DatabaseAddress {
     /// A PostgreSQL server.
-    Postgres(PostgresAddress),
+    Postgres(Box<PostgresAddress>),
     /// The URL of a SQLite file, `sqlite://…`.
     Sqlite(String),
 }
@@ -55,12 +55,15 @@ impl DatabaseConfig {
     pub fn address(&self) -> Result<DatabaseAddress, String> {
         // Parts win over a URL: one that was set beside them is refused, so it is the default.
         if let Some(host) = &self.host {
-            return Ok(DatabaseAddress::Postgres(self.address_of_parts(host)));
+            let address = self.address_of_parts(host);
+            return Ok(DatabaseAddress::Postgres(Box::new(address)));
         }
         match self.url.as_ref().map(ExposeSecret::expose_secret) {
             Some(url) if is_postgres(url) => {
                 let url = PostgresUrl::parse(url)?;
-                Ok(DatabaseAddress::Postgres(self.address_of_url(url)))
+                Ok(DatabaseAddress::Postgres(Box::new(
+                    self.address_of_url(url),
+                )))
             }
             Some(url) if url.starts_with("sqlite:") => Ok(DatabaseAddress::Sqlite(url.to_owned())),
             Some(_) => Err("must begin with postgres:// or sqlite://".to_owned()),

@@ -87,7 +87,9 @@ impl Url {
         match config.address().map_err(|reason| refused(&reason))? {
             DatabaseAddress::Postgres(address) => {
                 let pooled = config.pooler == Pooler::Transaction;
-                Ok(Self::Postgres(Box::new(postgres(address, service, pooled))))
+                Ok(Self::Postgres(Box::new(postgres(
+                    *address, service, pooled,
+                ))))
             }
             #[cfg(feature = "sqlite")]
             DatabaseAddress::Sqlite(url) => {
