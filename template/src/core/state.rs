@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -156,7 +157,10 @@ impl AppStateBuilder {
             Some(http_client) => http_client,
             None => HttpClient::new(self.config.section())?,
         };
-        let coalescing = Coalescing::new(self.config.section());
+        let command_timeout = self.config.section::<DatabaseConfig>().command_timeout_secs;
+        // A second for the way.
+        let grace = Duration::from_secs(command_timeout + 1);
+        let coalescing = Coalescing::new(self.config.section(), grace);
         let shared = Shared {
             config: self.config,
             database,

@@ -12,7 +12,8 @@ use crate::repositories::base::BaseRepository;
 use crate::repositories::products::ProductRepository;
 
 /// Products that are being read.
-struct ProductReads(Coalescer<Uuid, Model, DataError>);
+#[derive(Debug)]
+pub struct ProductReads(pub Coalescer<Uuid, Model, DataError>);
 
 crate::register_component!(ProductReads: |shared: &Shared| Ok::<_, Infallible>(ProductReads(shared.coalescing.of("products"))));
 
@@ -38,10 +39,11 @@ pub async fn update_product(
     changes: ActiveModel,
     expected: Option<&[i64]>,
 ) -> Result<Model> {
-    let _writing = app.component::<ProductReads>().0.writing(id);
-    ProductRepository::new(&app.database)
-        .update(id, changes, expected)
-        .await
+    let write = async {
+        let products = ProductRepository::new(&app.database);
+        products.update(id, changes, expected).await
+    };
+    app.component::<ProductReads>().0.write(id, write).await
 }
 
 /// Deletes a product. Answers whether there was one.
@@ -50,8 +52,9 @@ pub async fn update_product(
 ///
 /// As those of [`BaseRepository::delete`].
 pub async fn delete_product(app: &AppState, id: Uuid, expected: Option<&[i64]>) -> Result<bool> {
-    let _writing = app.component::<ProductReads>().0.writing(id);
-    ProductRepository::new(&app.database)
-        .delete(id, expected)
-        .await
+    let write = async {
+        let products = ProductRepository::new(&app.database);
+        products.delete(id, expected).await
+    };
+    app.component::<ProductReads>().0.write(id, write).await
 }

@@ -33,8 +33,9 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
 pub use self::counts::Counts;
@@ -50,17 +51,19 @@ pub struct Coalescing {
     enabled: bool,
     kept: Duration,
     max_keys: usize,
+    grace: Duration,
     counts: Arc<Mutex<BTreeMap<&'static str, Arc<Counts>>>>,
 }
 
 impl Coalescing {
-    /// As the `COALESCING_` section says.
+    /// As the `COALESCING_` section says. A write of which nobody knows how it ended may still have an effect within `grace`.
     #[must_use]
-    pub fn new(config: &CoalescingConfig) -> Self {
+    pub fn new(config: &CoalescingConfig, grace: Duration) -> Self {
         Self {
             enabled: config.enabled,
             kept: Duration::from_millis(config.ttl_ms),
             max_keys: config.max_keys,
+            grace,
             counts: Arc::default(),
         }
     }
@@ -75,8 +78,9 @@ impl Coalescing {
         Coalescer(Arc::new(Inner {
             enabled: self.enabled,
             kept: self.kept,
+            grace: self.grace,
             counts,
-            slots: Mutex::new(Slots::new(self.max_keys)),
+            slots: Mutex::new(Slots::new(self.max_keys, self.kept)),
         }))
     }
 
@@ -100,6 +104,8 @@ struct Inner<K, V, E> {
     enabled: bool,
     /// How long a value is given out after its load; zero: not at all.
     kept: Duration,
+    /// How long after a write was given up it may still have an effect.
+    grace: Duration,
     counts: Arc<Counts>,
     slots: Mutex<Slots<K, V, E>>,
 }
@@ -168,16 +174,36 @@ where
         result.unwrap_or_else(|| resume_unwind(Box::new("a shared load panicked")))
     }
 
-    /// Announces that what the key stands for is going to be written; hold it until the write is committed.
+    /// Does a write of what the key stands for.
     ///
-    /// Whoever asks from now on until this is dropped loads alone, and nobody who asks later gets what was loaded before: a read
-    /// that begins after the commit never sees what was before it.
+    /// Whoever asks while it runs loads alone, and nobody who asks later gets what was loaded before: a read that begins after the
+    /// commit never sees what was before it. Where nobody learns whether there was a commit, since the request was cut off or the
+    /// database didn't answer, that holds for as long as a statement may take.
+    ///
+    /// # Errors
+    ///
+    /// Those of the write.
+    pub async fn write<T, F: WriteError>(
+        &self,
+        key: K,
+        write: impl Future<Output = Result<T, F>>,
+    ) -> Result<T, F> {
+        let writing = self.writing(key);
+        let result = write.await;
+        if result.as_ref().err().is_none_or(WriteError::is_definite) {
+            writing.ended();
+        }
+        result
+    }
+
+    /// Announces a write, for those that are more than one future; [`write`](Self::write) says what it is good for. Hold it until the
+    /// outcome is known, and then say so with [`Writing::ended`]; dropped without a word, the outcome counts as unknown.
     #[must_use = "the key is only guarded while this is held"]
     pub fn writing(&self, key: K) -> Writing<K, V, E> {
         locked(&self.0.slots).begin_write(&key);
         Writing {
             coalescer: self.clone(),
-            key,
+            key: Some(key),
         }
     }
 }
@@ -194,6 +220,12 @@ impl<K, V, E> fmt::Debug for Coalescer<K, V, E> {
             .field("counts", &self.0.counts)
             .finish_non_exhaustive()
     }
+}
+
+/// What a write can fail with.
+pub trait WriteError {
+    /// Whether nothing was written for certain. Otherwise it may have been, and nobody heard of it.
+    fn is_definite(&self) -> bool;
 }
 
 /// A load that others may join. Dropped before its end, since it panicked, it can't be joined any more.
@@ -250,14 +282,54 @@ impl<K: Eq + Hash, V, E> Drop for Loading<K, V, E> {
 
 /// A write that is under way; see [`Coalescer::writing`].
 #[must_use = "the key is only guarded while this is held"]
-pub struct Writing<K: Eq + Hash, V, E> {
+pub struct Writing<K, V, E>
+where
+    K: Eq + Hash + Send + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
     coalescer: Coalescer<K, V, E>,
-    key: K,
+    /// None when the outcome is known.
+    key: Option<K>,
 }
 
-impl<K: Eq + Hash, V, E> Drop for Writing<K, V, E> {
+impl<K, V, E> Writing<K, V, E>
+where
+    K: Eq + Hash + Send + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    /// The write was committed, or had no effect.
+    pub fn ended(mut self) {
+        if let Some(key) = self.key.take() {
+            locked(&self.coalescer.0.slots).end_write(&key);
+        }
+    }
+}
+
+impl<K, V, E> Drop for Writing<K, V, E>
+where
+    K: Eq + Hash + Send + 'static,
+    V: Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
     fn drop(&mut self) {
-        locked(&self.coalescer.0.slots).end_write(&self.key);
+        let Some(key) = self.key.take() else {
+            return;
+        };
+        let coalescer = self.coalescer.clone();
+        let end = move || locked(&coalescer.0.slots).end_write(&key);
+        match Handle::try_current() {
+            Ok(runtime) => {
+                let grace = self.coalescer.0.grace;
+                runtime.spawn(async move {
+                    sleep(grace).await;
+                    end();
+                });
+            }
+            // The service is ending.
+            Err(_) => end(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -12,6 +13,10 @@ use super::Outcome;
 pub(super) struct Slots<K, V, E> {
     by_key: HashMap<K, Slot<V, E>>,
     max_keys: usize,
+    /// How long a value is kept.
+    kept: Duration,
+    /// Before this, no value is old: looking through all keys for one would be in vain.
+    none_old_before: Option<Instant>,
     /// Tells loads of one key apart.
     loads: u64,
 }
@@ -46,10 +51,12 @@ pub(super) enum Next<V, E> {
 }
 
 impl<K, V, E> Slots<K, V, E> {
-    pub(super) fn new(max_keys: usize) -> Self {
+    pub(super) fn new(max_keys: usize, kept: Duration) -> Self {
         Self {
             by_key: HashMap::new(),
             max_keys,
+            kept,
+            none_old_before: None,
             loads: 0,
         }
     }
@@ -103,10 +110,20 @@ impl<K: Clone + Eq + Hash, V: Clone, E> Slots<K, V, E> {
     }
 
     fn forget_the_old(&mut self, now: Instant) {
+        if self.none_old_before.is_some_and(|then| now < then) {
+            return;
+        }
+        // What is kept from now on is not old before this, either.
+        let mut first = now + self.kept;
         self.by_key.retain(|_, slot| match slot {
-            Slot::Kept { until, .. } => *until > now,
+            Slot::Kept { until, .. } if *until > now => {
+                first = first.min(*until);
+                true
+            }
+            Slot::Kept { .. } => false,
             Slot::Loading { .. } | Slot::Writing(_) => true,
         });
+        self.none_old_before = Some(first);
     }
 }
 

@@ -11,6 +11,8 @@ use sea_orm::{
     },
 };
 
+use crate::core::coalescing::WriteError;
+
 /// What a repository returns.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
@@ -167,6 +169,13 @@ pub(super) fn driver_error(error: &DbErr) -> Option<&dyn DatabaseError> {
     match error {
         RuntimeErr::SqlxError(error) => error.as_database_error(),
         RuntimeErr::Internal(_) => None,
+    }
+}
+
+impl WriteError for DataError {
+    /// The database said no, or was not asked at all.
+    fn is_definite(&self) -> bool {
+        !matches!(self, Self::Database(_)) || self.is_pool_timeout() || self.is_statement_timeout()
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use app::core::coalescing::{Coalescer, Coalescing};
+use app::core::coalescing::{Coalescer, Coalescing, WriteError};
 use app::core::config::CoalescingConfig;
 use app::core::state::Shared;
 use axum::http::StatusCode;
 use futures::FutureExt;
 use futures::future::join_all;
+use rstest::rstest;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
@@ -18,14 +19,20 @@ use tokio::time::sleep;
 
 use crate::support::TestApp;
 
+/// How long a write that was given up may still have an effect.
+const GRACE: Duration = Duration::from_millis(300);
+
 type Numbers = Coalescer<u8, u64, String>;
 
 fn coalescing(ttl_ms: u64, max_keys: usize) -> Coalescing {
-    Coalescing::new(&CoalescingConfig {
-        enabled: true,
-        ttl_ms,
-        max_keys,
-    })
+    Coalescing::new(
+        &CoalescingConfig {
+            enabled: true,
+            ttl_ms,
+            max_keys,
+        },
+        GRACE,
+    )
 }
 
 fn numbers(ttl_ms: u64, max_keys: usize) -> Numbers {
@@ -191,7 +198,7 @@ async fn a_read_after_a_write_never_gets_what_was_loaded_before_it() {
         let mut between = Box::pin(numbers.get(1, source.load()));
         assert!(between.as_mut().now_or_never().is_none());
         assert_eq!(source.begun(), 2, "while it is written, it loads alone");
-        drop(write);
+        write.ended();
 
         let mut after = Box::pin(numbers.get(1, source.load()));
         assert!(after.as_mut().now_or_never().is_none());
@@ -219,16 +226,76 @@ async fn a_read_after_a_write_never_gets_what_was_loaded_before_it() {
 }
 
 #[tokio::test]
+async fn a_write_that_was_given_up_guards_its_key_for_as_long_as_it_may_have_an_effect() {
+    let (numbers, source) = (numbers(0, 10), Source::closed());
+    drop(numbers.writing(1));
+    let mut alone = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    for caller in &mut alone {
+        assert!(caller.as_mut().now_or_never().is_none());
+    }
+    assert_eq!(
+        source.begun(),
+        2,
+        "one joined what may be older than the write"
+    );
+    sleep(GRACE * 2).await;
+    let mut shared = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    for caller in &mut shared {
+        assert!(caller.as_mut().now_or_never().is_none());
+    }
+    settle().await;
+    assert_eq!(source.begun(), 3, "the key is not free again");
+    source.open_for_all();
+}
+
+/// A write that failed, and whether it is known to have had no effect.
+#[derive(Debug, PartialEq)]
+struct Failed {
+    is_definite: bool,
+}
+
+impl WriteError for Failed {
+    fn is_definite(&self) -> bool {
+        self.is_definite
+    }
+}
+
+#[rstest]
+#[case(Ok(()), 1)]
+#[case(Err(Failed { is_definite: true }), 1)]
+#[case(Err(Failed { is_definite: false }), 2)]
+#[tokio::test]
+async fn readers_share_again_as_soon_as_the_outcome_of_a_write_is_known(
+    #[case] outcome: Result<(), Failed>,
+    #[case] loads: u64,
+) {
+    let (numbers, source) = (numbers(0, 10), Source::closed());
+    let is_known = outcome.as_ref().err().is_none_or(|error| error.is_definite);
+    let written = numbers.write(1, async { outcome }).await;
+    assert_eq!(
+        written.err().is_none_or(|error| error.is_definite),
+        is_known
+    );
+    let mut two = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    for caller in &mut two {
+        assert!(caller.as_mut().now_or_never().is_none());
+    }
+    settle().await;
+    assert_eq!(source.begun(), loads);
+    source.open_for_all();
+}
+
+#[tokio::test]
 async fn of_two_writes_at_once_the_last_to_end_frees_the_key() {
     let (numbers, source) = (numbers(0, 10), Source::closed());
     let (first, second) = (numbers.writing(1), numbers.writing(1));
-    drop(first);
+    first.ended();
     let mut alone = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
     for caller in &mut alone {
         assert!(caller.as_mut().now_or_never().is_none());
     }
     assert_eq!(source.begun(), 2);
-    drop(second);
+    second.ended();
     let mut shared = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
     for caller in &mut shared {
         assert!(caller.as_mut().now_or_never().is_none());
@@ -240,10 +307,10 @@ async fn of_two_writes_at_once_the_last_to_end_frees_the_key() {
 
 #[tokio::test]
 async fn a_value_is_given_out_for_as_long_as_it_is_kept() {
-    let (numbers, source) = (numbers(50, 10), Source::open());
+    let (numbers, source) = (numbers(2000, 10), Source::open());
     assert_eq!(numbers.get(1, source.load()).await, Ok(1));
     assert_eq!(numbers.get(1, source.load()).await, Ok(1));
-    sleep(Duration::from_millis(60)).await;
+    sleep(Duration::from_millis(2010)).await;
     assert_eq!(numbers.get(1, source.load()).await, Ok(2));
 }
 
@@ -268,26 +335,36 @@ async fn beyond_the_number_of_keys_callers_load_alone() {
 
 #[tokio::test]
 async fn keys_whose_time_is_over_make_room() {
-    let (numbers, source) = (numbers(20, 2), Source::open());
+    let (numbers, source) = (numbers(2000, 2), Source::open());
     for key in [0, 1] {
         numbers.get(key, source.load()).await.unwrap();
     }
-    sleep(Duration::from_millis(30)).await;
+    // A look for old ones that finds none doesn't keep the next one from finding some.
     assert_eq!(numbers.get(2, source.load()).await, Ok(3));
     assert_eq!(
         numbers.get(2, source.load()).await,
-        Ok(3),
+        Ok(4),
+        "there is no place"
+    );
+    sleep(Duration::from_millis(2010)).await;
+    assert_eq!(numbers.get(2, source.load()).await, Ok(5));
+    assert_eq!(
+        numbers.get(2, source.load()).await,
+        Ok(5),
         "it found a place"
     );
 }
 
 #[tokio::test]
 async fn switched_off_everybody_loads() {
-    let coalescing = Coalescing::new(&CoalescingConfig {
-        enabled: false,
-        ttl_ms: 60_000,
-        max_keys: 10,
-    });
+    let coalescing = Coalescing::new(
+        &CoalescingConfig {
+            enabled: false,
+            ttl_ms: 60_000,
+            max_keys: 10,
+        },
+        GRACE,
+    );
     let (numbers, source): (Numbers, _) = (coalescing.of("numbers"), Source::open());
     let both = [numbers.get(1, source.load()), numbers.get(1, source.load())];
     join_all(both).await;

@@ -2,12 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+use std::future::pending;
+use std::time::Duration;
+
 use app::core::clock::Clock;
+use app::services::products::ProductReads;
 use axum::http::StatusCode;
 use chrono::DateTime;
+use futures::FutureExt;
 use insta::assert_json_snapshot;
 use rstest::rstest;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::support::{TestApp, check};
@@ -245,4 +251,35 @@ async fn list_products_rejects_a_price_that_is_none() {
     let response = app.get("/api/v1/products?min_price=cheap").await;
     assert_eq!(response.status, StatusCode::BAD_REQUEST);
     assert_eq!(response.problem()["errors"][0]["parameter"], "min_price");
+}
+
+#[rstest]
+#[case("PATCH")]
+#[case("PUT")]
+#[case("DELETE")]
+#[tokio::test]
+async fn whoever_reads_a_product_after_a_write_joins_no_read_that_began_before_it(
+    #[case] method: &str,
+) {
+    let app = TestApp::new().await;
+    let product = create(&app, &json!({ "name": "Cup", "price": 1 })).await;
+    let id = product["id"].as_str().unwrap().parse().unwrap();
+    let reads = app.state.component::<ProductReads>().0.clone();
+    let mut before = Box::pin(reads.get(id, pending()));
+    assert!(before.as_mut().now_or_never().is_none());
+
+    let write = app.request(method.parse().unwrap(), &path(&product));
+    let write = match method {
+        "DELETE" => write.await,
+        _ => write.json(&json!({ "name": "Mug", "price": 1 })).await,
+    };
+    assert!(write.status.is_success(), "{write:?}");
+
+    let after = timeout(Duration::from_mins(1), app.get(&path(&product))).await;
+    let after = after.expect("it joined the read that began before the write");
+    if method == "DELETE" {
+        assert_eq!(after.status, StatusCode::NOT_FOUND);
+    } else {
+        assert_eq!(after.json()["name"], "Mug");
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use sea_orm::{ConnectionTrait, TransactionSession, TransactionTrait};
+use tokio::time::{sleep, timeout};
 
 use super::{
     cancelled::patient,
@@ -88,9 +89,13 @@ async fn a_thousand_clients_that_want_one_product_are_one_query_and_a_thousand_w
         .await
         .unwrap();
     let release = async {
-        while callers(&client).await < CALLERS as u64 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let all = async {
+            while callers(&client).await < CALLERS as u64 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let came = timeout(Duration::from_mins(1), all).await;
+        came.expect("not all callers came while the query ran");
         lock.commit().await.unwrap();
     };
     let (answers, ()) = tokio::join!(ask(&client, &path), release);
