@@ -135,7 +135,7 @@ pub trait BaseRepository: Sync {
     {
         async move {
             let rows = request.select().all(self.conn()).await?;
-            Ok(request.page(rows))
+            Ok(request.page(rows)?)
         }
     }
 

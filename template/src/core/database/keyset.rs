@@ -14,8 +14,8 @@ use chrono::{DateTime, Datelike, Utc};
 use rust_decimal::Decimal;
 use sea_orm::sea_query::{ArrayType, Expr, ExprTrait, Func, Order};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn,
-    QueryFilter, QueryOrder, QuerySelect, Select, Value,
+    ColumnTrait, Condition, DbErr, EntityTrait, IdenStatic, Iterable, ModelTrait,
+    PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, Select, Value,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -77,12 +77,13 @@ impl<E: EntityTrait> SortKey<E> {
         }
     }
 
-    fn of_row(&self, row: &E::Model) -> Option<KeyValue>
+    fn of_row(&self, row: &E::Model) -> Result<KeyValue, DbErr>
     where
         E::Model: ModelTrait<Entity = E>,
     {
         let value = KeyValue::from_value(row.get(self.column));
-        value.or(self.null.map(|null| KeyValue::Int(null.into())))
+        let value = value.or(self.null.map(|null| KeyValue::Int(null.into())));
+        value.ok_or_else(|| no_place::<E>(self.name()))
     }
 
     fn accepts(&self, value: &KeyValue) -> bool
@@ -312,18 +313,33 @@ impl<E: Listed<Model: ModelTrait<Entity = E>>> PageRequest<E> {
     }
 
     /// Makes a page of the rows that [`select`](Self::select) found.
-    #[must_use]
-    pub fn page(&self, mut rows: Vec<E::Model>) -> Slice<E::Model> {
+    ///
+    /// # Errors
+    ///
+    /// [`DbErr::Type`] if the place of the last row can't be told, since its key is NULL or of a type that [`KeyValue`] has not:
+    /// without it, a list that goes on would look as if it ended here.
+    pub fn page(&self, mut rows: Vec<E::Model>) -> Result<Slice<E::Model>, DbErr> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
+        let place = |row: &E::Model| -> Result<Position, DbErr> {
+            let id = id_column::<E>();
+            let last_id = KeyValue::from_value(row.get(id));
+            let last_id = last_id.ok_or_else(|| no_place::<E>(id.as_str()))?;
+            Ok(Position(self.sort.key.of_row(row)?, last_id))
+        };
         let last = rows.last().filter(|_| more);
-        let next = last.and_then(|row| {
-            let id = KeyValue::from_value(row.get(id_column::<E>()))?;
-            Some(Position(self.sort.key.of_row(row)?, id))
-        });
-        Slice { rows, next }
+        let next = last.map(place).transpose()?;
+        Ok(Slice { rows, next })
     }
+}
+
+fn no_place<E: EntityTrait>(column: &str) -> DbErr {
+    let table = E::default();
+    DbErr::Type(format!(
+        "a list can't go on after a row of `{}` by `{column}`, which is NULL there or of a type that has no KeyValue",
+        table.as_str()
+    ))
 }
 
 /// A page of a list.

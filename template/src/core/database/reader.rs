@@ -87,7 +87,11 @@ where
             State::Fixed => (Vec::new(), false),
         };
         self.left = self.left.saturating_sub(rows.len() as u64);
-        self.next = goes_on.then_some(request);
+        self.next = goes_on.then_some(request).filter(|_| self.left > 0);
+        if self.next.is_none() {
+            // Its connection is free before the last rows are sent, however slowly they are taken.
+            self.state = State::Changing;
+        }
         Ok((!rows.is_empty()).then_some(rows))
     }
 
@@ -122,7 +126,7 @@ where
     E: Listed<Model: ModelTrait<Entity = E> + FromQueryResult + Send>,
 {
     let rows = request.select().all(connection).await?;
-    let page = request.page(rows);
+    let page = request.page(rows)?;
     request.after = page.next;
     Ok((page.rows, request.after.is_some()))
 }

@@ -1,6 +1,6 @@
 //! A table of the tests' own with a repository, so that the suite runs whatever resources a project has.
 
-use app::core::database::keyset::{Filter, Listed, SortKey};
+use app::core::database::keyset::{Filter, Listed, PageRequest, Sort, SortKey};
 use app::models::base::Record;
 use app::repositories::base::BaseRepository;
 use sea_orm::entity::prelude::*;
@@ -99,3 +99,21 @@ impl Sample for Entity {
 }
 
 conformance!(Entity);
+
+#[test]
+fn a_page_after_which_nobody_knows_where_to_go_on_is_no_last_page() {
+    let row = |rank| Model {
+        id: Uuid::now_v7(),
+        label: "one".to_owned(),
+        rank,
+        made_at: made_at(1),
+        version: 1,
+    };
+    // The column may be NULL, and nothing says what that counts as.
+    let by_rank = Sort::<Entity>::ascending(SortKey::of(Column::Rank));
+    let request = PageRequest::first(1, by_rank, GadgetFilter::default());
+    let page = request.page(vec![row(Some(1)), row(None)]).unwrap();
+    assert!(page.next.is_some());
+    let error = request.page(vec![row(None), row(None)]).unwrap_err();
+    assert!(error.to_string().contains("`gadgets` by `rank`"), "{error}");
+}
