@@ -3,6 +3,7 @@
 //! A file in `routes/` registers its handlers with [`register_routes!`](crate::register_routes). Everything else is made of that: the [`Api`](crate::core::http::Api) checks the
 //! registrations, and holds the router and the OpenAPI document; [`Server`](crate::core::http::server::Server) puts it behind the middleware and on its ports.
 
+mod caller;
 mod coalescing;
 mod docs;
 mod error;
@@ -26,6 +27,7 @@ pub mod streaming;
 /// The listeners, and how the service starts and stops.
 pub mod server;
 
+pub use self::caller::Caller;
 pub use self::error::{AppError, FieldError, Problem, ProblemCode, Result};
 pub use self::extract::{
     FromQuery, IfMatch, QueryPairs, ValidHeaders, ValidJson, ValidPath, ValidQuery,

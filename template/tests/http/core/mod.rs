@@ -13,6 +13,7 @@ mod cors;
 mod deadline;
 mod errors;
 mod http_client;
+mod idempotency;
 mod management;
 mod metrics;
 mod openapi;

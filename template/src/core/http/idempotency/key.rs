@@ -3,15 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderValue;
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use crate::core::http::AppError;
+use crate::core::http::{AppError, Caller};
 
 const HEADER: &str = "idempotency-key";
 
@@ -74,13 +72,12 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
 
         let path = parts.uri.path().to_owned();
         let query = parts.uri.query().unwrap_or_default();
-        let caller = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let mut scope = Sha256::new();
         for part in [
             parts.method.as_str().as_bytes(),
             path.as_bytes(),
             query.as_bytes(),
-            caller.unwrap_or_default(),
+            Caller::distinguish(parts),
             key.as_bytes(),
         ] {
             // With their lengths, no two lists of parts are the same bytes.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use sea_orm::DbErr;
 use tracing::{Instrument, debug, warn};
 
 pub(super) use self::key::BodyDigest;
@@ -58,19 +59,48 @@ impl IdempotencyKey {
                 Claimed::ByOther {
                     fingerprint: other, ..
                 } if other != fingerprint => Err(AppError::new(ProblemCode::IdempotencyKeyReused)
-                    .with_detail("The `Idempotency-Key` came with another body before.")),
-                Claimed::ByOther { answer, .. } => replay(answer),
+                    .with_detail("The `Idempotency-Key` came with another body before.")
+                    .into()),
+                Claimed::ByOther { answer, .. } => Ok(replay(answer)?),
                 Claimed::ByUs => {
                     let response = work(Session::Transaction(tx)).await?.into_response();
+                    if response.status().is_client_error() || response.status().is_server_error() {
+                        return Err(Undone::Answered(Box::new(response)));
+                    }
                     let (answer, response) = keep(&sent, response).await?;
-                    record::finish(tx, &sent.scope, answer).await?;
+                    let finished = record::finish(tx, &sent.scope, answer).await;
+                    finished.map_err(AppError::from)?;
                     Ok(response)
                 }
             }
         });
-        let response = done.await?;
-        purge(app);
-        Ok(response)
+        match done.await {
+            Ok(response) => {
+                purge(app);
+                Ok(response)
+            }
+            Err(Undone::Answered(response)) => Ok(*response),
+            Err(Undone::Failed(error)) => Err(error),
+        }
+    }
+}
+
+/// Why nothing came of a request: its transaction is rolled back, and its key is free again.
+enum Undone {
+    Failed(AppError),
+    /// The handler answered with an error of its own making.
+    Answered(Box<Response>),
+}
+
+impl From<AppError> for Undone {
+    fn from(error: AppError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<DbErr> for Undone {
+    fn from(error: DbErr) -> Self {
+        Self::Failed(error.into())
     }
 }
 
