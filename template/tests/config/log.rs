@@ -4,7 +4,7 @@ use app::core::config::Config;
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::files::{NEEDED, refused};
+use crate::files::refused;
 
 #[rstest]
 #[case("warning", "; did you mean warn?")]
@@ -31,7 +31,7 @@ fn a_word_that_is_no_level_would_silence_the_log_and_is_refused(
 #[case("app=debug")]
 #[case("info,sqlx")]
 fn levels_and_directives_are_taken(#[case] level: &str) {
-    let _ = Config::for_tests(NEEDED.iter().copied().chain([("LOG_LEVEL", level)]));
+    let _ = Config::for_tests([("LOG_LEVEL", level)]);
 }
 
 #[test]
@@ -49,6 +49,6 @@ fn the_line_with_the_level_is_shown() {
 
 #[test]
 fn in_rust_log_a_word_may_be_a_target_as_everywhere() {
-    let config = Config::for_tests(NEEDED.iter().copied().chain([("RUST_LOG", "sqlx")]));
+    let config = Config::for_tests([("RUST_LOG", "sqlx")]);
     assert_eq!(config.rust_log(), Some("sqlx"));
 }

@@ -4,7 +4,7 @@ use app::core::config::{AppEnv, Config};
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::files::{Files, NEEDED, load_in, refused};
+use crate::files::{Files, load_in, refused};
 
 #[test]
 fn an_unknown_key_in_an_env_file_comes_with_the_nearest_real_one() {
@@ -256,5 +256,5 @@ fn one_port_can_not_serve_both() {
     1 problem; nothing was started. `config explain` shows where each value comes from.
     ");
     let free = [("SERVER_PORT", "0"), ("SERVER_MANAGEMENT_PORT", "0")];
-    let _ = Config::for_tests(NEEDED.iter().copied().chain(free));
+    let _ = Config::for_tests(free);
 }

@@ -7,7 +7,7 @@ use rstest::rstest;
 use crate::files::{NEEDED, refused};
 
 fn section<const N: usize>(pairs: [(&str, &str); N]) -> OtelConfig {
-    let config = Config::for_tests(NEEDED.iter().copied().chain(pairs));
+    let config = Config::for_tests(pairs);
     config.section::<OtelConfig>().clone()
 }
 

@@ -157,7 +157,8 @@ impl Config {
         })))
     }
 
-    /// For tests: the defaults of `local` and these keys, without files or the environment of the process.
+    /// For tests: the defaults of `local` and these keys, without files or the environment of the process. Without the Cargo feature
+    /// `sqlite`, where `local` has no database of its own, it is one that nobody serves, unless a key says another.
     ///
     /// # Panics
     ///
@@ -167,6 +168,19 @@ impl Config {
     pub fn for_tests<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
+        let pairs = pairs
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.into()));
+        let mut pairs: Vec<(String, String)> = pairs.collect();
+        let names_a_database = pairs
+            .iter()
+            .any(|(key, _)| key == "DATABASE_URL" || key == "DATABASE_HOST");
+        if cfg!(not(feature = "sqlite")) && !names_a_database {
+            pairs.push((
+                "DATABASE_URL".into(),
+                "postgres://nobody@127.0.0.1:1/none".into(),
+            ));
+        }
         match Self::for_tests_in(AppEnv::Local, pairs) {
             Ok(config) => config,
             Err(error) => panic!("{error}"),
