@@ -52,12 +52,24 @@ fn the_wait_for_a_connection_ends_before_the_request() {
     ");
 }
 
+#[test]
+fn a_stream_stalls_before_its_connection_does() {
+    assert_snapshot!(refused([("STREAM_STALL_SECS", "30")]), @r"
+    error: STREAM_STALL_SECS must be less than SERVER_WRITE_STALL_SECS, which is 30 (default)
+      --> environment
+       |
+       | STREAM_STALL_SECS=30
+       |                   ^^ Time for which a client may stop reading before its stream is cut off; default 20
+       = otherwise the connection is cut first, and nothing says that it was a stream
+
+    1 problem; nothing was started. `config explain` shows where each value comes from.
+    ");
+}
+
 #[cfg(feature = "http-client")]
 #[test]
 fn an_outbound_request_and_the_wait_for_its_place_fit_into_the_request() {
     use app::core::config::Config;
-
-    use crate::files::NEEDED;
 
     assert_snapshot!(refused([("HTTP_CLIENT_REQUEST_TIMEOUT_SECS", "16")]), @r"
     error: HTTP_CLIENT_REQUEST_TIMEOUT_SECS and HTTP_CLIENT_POOL_TIMEOUT_SECS, which is 5 (default), together must not exceed SERVER_REQUEST_TIMEOUT_SECS, which is 20 (default)
@@ -83,7 +95,7 @@ fn an_outbound_request_and_the_wait_for_its_place_fit_into_the_request() {
         ("HTTP_CLIENT_REQUEST_TIMEOUT_SECS", "5"),
         ("HTTP_CLIENT_POOL_TIMEOUT_SECS", "15"),
     ];
-    let _ = Config::for_tests(NEEDED.iter().copied().chain(fits));
+    let _ = Config::for_tests(fits);
 }
 
 #[cfg(feature = "http-client")]

@@ -23,7 +23,7 @@ impl Section for StreamConfig {
         Defaults::new()
             .with("max_streams", 100)
             .with("fetch_size", 500)
-            .with("stall_secs", 30)
+            .with("stall_secs", 20)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Timeouts nest: statement, wait for a connection and outbound request within the request, and that within the shutdown.
+//! Timeouts nest: statement, wait for a connection and outbound request within the request, and that within the shutdown; a stream's
+//! stall within that of its connection.
 //!
 //! Otherwise the outer one always strikes first: a statement outlives the request that wanted its rows, nobody learns that it was the
 //! pool that had nothing free, and a stop cuts off requests that still had time.
@@ -6,7 +7,7 @@
 #[cfg(feature = "http-client")]
 use super::HttpClientConfig;
 use super::{
-    DatabaseConfig, Sections, ServerConfig,
+    DatabaseConfig, Sections, ServerConfig, StreamConfig,
     field::{Field, SectionFields},
     report::Report,
 };
@@ -93,7 +94,23 @@ fn rules<'f>(sections: &Sections, fields: &'f [SectionFields]) -> Vec<Option<Rul
     };
     #[cfg(not(feature = "http-client"))]
     let outbound = None;
+    let stall = limit(
+        "STREAM_STALL_SECS",
+        sections
+            .get::<StreamConfig>()
+            .map(|stream| stream.stall_secs),
+    );
+    let write_stall = limit(
+        "SERVER_WRITE_STALL_SECS",
+        server.map(|server| server.write_stall_secs),
+    );
     vec![
+        rule(
+            vec![stall],
+            write_stall,
+            true,
+            "otherwise the connection is cut first, and nothing says that it was a stream",
+        ),
         rule(
             vec![command],
             request,

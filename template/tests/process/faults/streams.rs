@@ -65,11 +65,17 @@ struct Stream(TcpStream);
 impl Stream {
     /// Asks for users; the system buffers little of the answer.
     async fn of(service: &str, query: &str) -> Self {
+        Self::asked(service, query, "HTTP/1.1", "").await
+    }
+
+    /// Asks for users in this version of HTTP, with these header lines.
+    async fn asked(service: &str, query: &str, version: &str, headers: &str) -> Self {
         let address = service.trim_start_matches("http://").parse().unwrap();
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(16 * 1024).unwrap();
         let mut stream = socket.connect(address).await.unwrap();
-        let request = format!("GET /api/v1/users/stream{query} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let request =
+            format!("GET /api/v1/users/stream{query} {version}\r\nHost: x\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         Self(stream)
     }
@@ -173,26 +179,136 @@ async fn a_client_that_leaves_ends_the_reading(
     }
 }
 
+/// From now on the last user of the list can't be read, but all others can.
+async fn spoil_the_last(database: &TestDatabase) {
+    let (function, spoilt) = match database.backend() {
+        // Dear, so that it is only asked about rows that are wanted, after they were sorted.
+        DbBackend::Postgres => (
+            "CREATE FUNCTION spoil(t timestamptz, email text) RETURNS timestamptz LANGUAGE plpgsql STABLE COST 100000 AS $$
+             BEGIN
+                 IF email = 'user2@example.com' THEN RAISE 'spoilt'; END IF;
+                 RETURN t;
+             END $$;",
+            "spoil(updated_at, email)",
+        ),
+        _ => (
+            "",
+            "CASE WHEN email = 'user2@example.com' THEN 'never' ELSE updated_at END",
+        ),
+    };
+    let spoil = format!(
+        "{function} ALTER TABLE users RENAME TO real_users;
+         CREATE VIEW users AS SELECT id, name, email, age, is_active, version, created_at, {spoilt} AS updated_at FROM real_users"
+    );
+    database.execute_unprepared(&spoil).await.unwrap();
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_database_that_fails_in_the_middle_cuts_the_connection(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+    #[values(false, true)] consistent: bool,
+    #[values("", "Accept: application/json\r\n", "Accept-Encoding: gzip\r\n")] headers: &str,
+) {
+    const ROWS: usize = 1000;
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let program = with_users(&database, ROWS).await;
+    spoil_the_last(&database).await;
+    let mut service = program.start(&[]);
+    let query = format!("?fetch_size=100&consistent={consistent}");
+    let mut stream = Stream::asked(&service.url(), &query, "HTTP/1.1", headers).await;
+    stream.begin().await;
+    let (rows, whole) = stream.end(None).await;
+    assert!(
+        !whole && rows < ROWS,
+        "{rows} rows, and nothing seems missing"
+    );
+    service.line_with("stream broken off");
+}
+
+#[cfg(feature = "http-client")]
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_database_that_fails_in_the_middle_resets_the_stream_of_http_2(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
     let Some(database) = TestDatabase::of(kind).await else {
         return;
     };
-    let program = with_users(&database, MANY).await;
+    let program = with_users(&database, 1000).await;
+    spoil_the_last(&database).await;
     let mut service = program.start(&[]);
-    let mut stream = Stream::of(&service.url(), "").await;
-    stream.begin().await;
-    let away = "ALTER TABLE users RENAME TO others";
-    database.execute_unprepared(away).await.unwrap();
-    let (rows, whole) = stream.end(None).await;
-    assert!(
-        !whole && rows < MANY,
-        "{rows} rows, and nothing seems missing"
-    );
+    let users = format!("{}/api/v1/users", service.url());
+    // Without TLS, but reqwest wants to know how it would be done.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the pooled client speaks HTTP/2 over TLS only"
+    )]
+    let client = reqwest::Client::builder().http2_prior_knowledge();
+    let client = client.build().unwrap();
+    let answer = client
+        .get(format!("{users}/stream?fetch_size=100"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    let error = answer.text().await.unwrap_err();
+    assert!(error.is_body() || error.is_decode(), "{error:?}");
+    let other = client.get(users).send();
+    assert_eq!(other.await.unwrap().status().as_u16(), 200);
     service.line_with("stream broken off");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn over_http_1_0_where_an_end_says_nothing_there_are_no_streams() {
+    let database = TestDatabase::of(Kind::Sqlite).await.unwrap();
+    let program = with_users(&database, 10).await;
+    let mut service = program.start(&[]);
+    let mut stream = Stream::asked(&service.url(), "", "HTTP/1.0", "").await;
+    let mut answer = String::new();
+    stream.0.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.0 400 "), "{answer}");
+    assert!(answer.contains("Streams need HTTP/1.1"), "{answer}");
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn streams_that_read_one_moment_leave_half_of_the_pool(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let program = with_users(&database, MANY)
+        .await
+        .with("DATABASE_POOL_MAX_SIZE", "4");
+    let mut service = program.start(&[]);
+    let url = service.url();
+    let client = Client::of(&url);
+    let consistent = "?consistent=true";
+    let mut held = [
+        Stream::of(&url, consistent).await,
+        Stream::of(&url, consistent).await,
+    ];
+    for stream in &mut held {
+        stream.begin().await;
+    }
+    let path = format!("/api/v1/users/stream{consistent}&limit=1");
+    let third = client.get(&path).await;
+    assert!(third.is_unavailable(), "{third:?}");
+    let other = client.get("/api/v1/users/stream?limit=1").await;
+    assert_eq!(other.status, 200, "{other:?}");
+    let page = client.get("/api/v1/users").await;
+    assert_eq!(page.status, 200, "{page:?}");
+
+    let [first, _second] = held;
+    drop(first);
+    service.line_with("stream left by its client");
+    let next = client.get(&path).await;
+    assert_eq!(next.status, 200, "its place is not free: {next:?}");
 }
 
 #[rstest]
@@ -232,16 +348,22 @@ async fn a_hundred_streams_leave_connections_for_ordinary_requests(
     let mut service = program.start(&[]);
     let url = service.url();
     let client = Client::of(&url);
-    let streams = (0..100).map(|_| async {
-        let stream = Stream::of(&url, "?fetch_size=100").await;
-        stream.end(Some(1_000_000)).await
+    let streams = (0..100).map(async |_| {
+        let mut stream = Stream::of(&url, "?fetch_size=100").await;
+        stream.begin().await;
+        stream
     });
+    // All have begun.
+    let streams = join_all(streams).await;
     let ordinary = async {
         for _ in 0..50 {
             let answer = client.get("/api/v1/users").await;
             assert_eq!(answer.status, 200, "{answer:?}");
         }
     };
+    let streams = streams
+        .into_iter()
+        .map(|stream| stream.end(Some(1_000_000)));
     let (streams, ()) = tokio::join!(join_all(streams), ordinary);
     assert!(
         streams.iter().all(|stream| *stream == (2000, true)),

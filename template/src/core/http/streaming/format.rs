@@ -1,13 +1,15 @@
 //! NDJSON, or one JSON array.
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Version};
 
-use crate::core::http::{AppError, Result};
+use crate::core::http::{AppError, ProblemCode, Result};
 
 /// How rows are written, by the request's `Accept`: NDJSON, one row a line, unless `application/json` is wanted more.
+///
+/// A request over HTTP/1.0 is refused: there an answer ends where its connection does, so one that broke off would look whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamFormat {
     /// `application/x-ndjson`: one JSON text a line.
@@ -49,6 +51,11 @@ impl<S: Sync> FromRequestParts<S> for StreamFormat {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        if parts.version < Version::HTTP_11 {
+            return Err(AppError::new(ProblemCode::BadRequest).with_detail(
+                "Streams need HTTP/1.1 or newer. A proxy that asks over HTTP/1.0 must be told so (nginx: `proxy_http_version 1.1`).",
+            ));
+        }
         Ok(Self::of(&parts.headers))
     }
 }

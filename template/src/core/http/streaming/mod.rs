@@ -21,7 +21,7 @@ use bytes::BytesMut;
 use futures::{StreamExt, stream};
 use sea_orm::{FromQueryResult, ModelTrait};
 use serde::Serialize;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::Instrument;
 
 pub use self::format::StreamFormat;
@@ -30,7 +30,7 @@ pub use self::query::StreamQuery;
 use self::writer::{Piece, Writer};
 use super::middleware::Compressible;
 use super::{AppError, Result};
-use crate::core::config::StreamConfig;
+use crate::core::config::{DatabaseConfig, StreamConfig};
 use crate::core::database::DataError;
 use crate::core::database::keyset::Listed;
 use crate::core::state::{AppState, Shared};
@@ -42,12 +42,33 @@ const WAITING: usize = 2;
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// How many streams there may be at a time.
-struct Places(Arc<Semaphore>);
+struct Places {
+    all: Arc<Semaphore>,
+    /// Of those that hold a database connection from their first row to their last: at most half the pool, or clients that read slowly
+    /// would leave none for anybody else.
+    at_one_moment: Arc<Semaphore>,
+}
 
 crate::register_component!(Places: |shared: &Shared| {
     let most = shared.config.section::<StreamConfig>().max_streams;
-    Ok::<_, io::Error>(Places(Arc::new(Semaphore::new(most))))
+    let pool = shared.config.section::<DatabaseConfig>().pool_max_size;
+    let half = usize::try_from(pool / 2).unwrap_or(usize::MAX).max(1);
+    Ok::<_, io::Error>(Places {
+        all: Arc::new(Semaphore::new(most)),
+        at_one_moment: Arc::new(Semaphore::new(half.min(most))),
+    })
 });
+
+impl Places {
+    /// The places that a stream takes, if there are any.
+    fn take(&self, at_one_moment: bool) -> Option<Vec<OwnedSemaphorePermit>> {
+        let held = at_one_moment.then_some(&self.at_one_moment);
+        let wanted = [&self.all].into_iter().chain(held);
+        wanted
+            .map(|places| Arc::clone(places).try_acquire_owned().ok())
+            .collect()
+    }
+}
 
 /// 200 with the rows of a list as they are read, each as a `T`.
 pub struct Streamed<T> {
@@ -63,14 +84,13 @@ impl<T: Serialize + Send + 'static> Streamed<T> {
     ///
     /// # Errors
     ///
-    /// 503 if there are `STREAM_MAX_STREAMS` already; what reading the first rows fails with.
+    /// 503 if there are `STREAM_MAX_STREAMS` already, or as many that read one moment as half the pool has connections; what reading the first rows fails with.
     pub async fn of<E>(app: &AppState, format: StreamFormat, query: StreamQuery<E>) -> Result<Self>
     where
         E: Listed<Model: ModelTrait<Entity = E> + FromQueryResult + Send> + Send,
         T: From<E::Model>,
     {
-        let places = app.component::<Places>().0.clone();
-        let Ok(place) = places.try_acquire_owned() else {
+        let Some(places) = app.component::<Places>().take(query.consistent) else {
             let detail = "As many streams are open as there may be.";
             return Err(AppError::unavailable(detail, RETRY_AFTER));
         };
@@ -85,7 +105,7 @@ impl<T: Serialize + Send + 'static> Streamed<T> {
             piece: BytesMut::new(),
             rows: 0,
             active: Active::begin(),
-            _place: place,
+            _places: places,
         };
         tokio::spawn(writer.write_all::<E, T>(first, list).in_current_span());
         let pieces = stream::unfold(receiver, async |mut receiver| {

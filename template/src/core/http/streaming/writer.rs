@@ -42,7 +42,7 @@ pub(super) struct Writer {
     pub(super) piece: BytesMut,
     pub(super) rows: u64,
     pub(super) active: Active,
-    pub(super) _place: OwnedSemaphorePermit,
+    pub(super) _places: Vec<OwnedSemaphorePermit>,
 }
 
 impl Writer {

@@ -130,8 +130,8 @@ async fn no_users_are_no_lines_or_an_empty_array() {
     "limit",
     "must be a whole number, not negative, of at most 64 bits, was `many`"
 )]
-#[case("fetch_size=0", "fetch_size", "must be 1 to 10000, was 0")]
-#[case("fetch_size=10001", "fetch_size", "must be 1 to 10000, was 10001")]
+#[case("fetch_size=0", "fetch_size", "must be 1 to 1000, was 0")]
+#[case("fetch_size=1001", "fetch_size", "must be 1 to 1000, was 1001")]
 #[case(
     "consistent=perhaps",
     "consistent",
