@@ -42,6 +42,9 @@ pub(crate) struct TryOptions {
     /// The parts it has, a comma list; `--parts=` is none [default: those cargo-generate.toml names]
     #[arg(long, value_name = "LIST")]
     pub(crate) parts: Option<String>,
+    /// The pipeline that checks it: github, gitlab or none [default: the one cargo-generate.toml names]
+    #[arg(long, value_name = "PIPELINE")]
+    pub(crate) ci: Option<String>,
     /// The port it listens on [default: 8080, or the next free one]
     #[arg(long)]
     pub(crate) port: Option<u16>,
@@ -58,6 +61,9 @@ pub(crate) struct GenerateOptions {
     /// The parts it has, a comma list; `--parts=` is none [default: those cargo-generate.toml names]
     #[arg(long, value_name = "LIST")]
     pub(crate) parts: Option<String>,
+    /// The pipeline that checks it: github, gitlab or none [default: the one cargo-generate.toml names]
+    #[arg(long, value_name = "PIPELINE")]
+    pub(crate) ci: Option<String>,
     /// What the service does, in one line [default: the one cargo-generate.toml names]
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,

@@ -151,9 +151,10 @@ fn generate(
 }
 
 /// What cargo-generate.toml asks.
-const QUESTIONS: [&str; 2] = [
+const QUESTIONS: [&str; 3] = [
     "What does the service do, in one line?",
     "Which parts should it have?",
+    "Which pipeline should check it?",
 ];
 
 /// Carries a typed line out in a terminal, and presses Enter at each question, as somebody does for whom the defaults are right.
