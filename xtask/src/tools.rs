@@ -160,3 +160,26 @@ fn make_environment(cx: &Context<'_>, folder: &Path) -> Result<bool> {
         .context("cannot start Python")?;
     Ok(status.success())
 }
+
+/// The line by which the pipelines install it.
+pub(crate) const INSTALL_CARGO_DENY: &str = "cargo install cargo-deny --version 0.20.2 --locked";
+
+/// The judge of dependencies.
+pub(crate) fn cargo_deny(cx: &Context<'_>) -> Result<PathBuf> {
+    let root = cx.shared.cache.tools().join("cargo-deny");
+    let binary = root.join("bin/cargo-deny");
+    // Cargo sees itself whether this very version is there. --debug: it judges the same and is compiled in half the time.
+    let line = format!("{INSTALL_CARGO_DENY} --debug");
+    std::fs::create_dir_all(&root)?;
+    let mut install = program("bash", &root);
+    install
+        .args(["-ec", &line])
+        .env("CARGO_INSTALL_ROOT", &root);
+    if !cx.execute(&mut install)?.success() {
+        bail!(
+            "cargo-deny could not be installed; see {}",
+            cx.log.display()
+        );
+    }
+    Ok(binary)
+}

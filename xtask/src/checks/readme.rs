@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use regex::Regex;
 
@@ -220,28 +221,25 @@ fn serve(
 }
 
 /// The project as its owner commits it.
-fn start_history(cx: &Context<'_>, folder: &Path) -> Outcome {
-    let identity = [
-        "-c",
-        "user.name=strata",
-        "-c",
-        "user.email=strata@localhost",
-    ];
-    let commit = [
-        "-c",
-        "commit.gpgsign=false",
-        "commit",
-        "--quiet",
-        "--message=Begin",
-    ];
-    for arguments in [
-        &["init", "--quiet"][..],
-        &["add", "--all"],
-        &[&identity[..], &commit].concat(),
-    ] {
+pub(super) fn start_history(cx: &Context<'_>, folder: &Path) -> Outcome {
+    for arguments in [["init", "--quiet"], ["add", "--all"]] {
         cx.step(program("git", folder).args(arguments), "git fails")?;
     }
-    Ok(())
+    cx.step(&mut commit(folder), "git fails")
+}
+
+/// `git commit`, by somebody whom git need not know.
+pub(super) fn commit(folder: &Path) -> Command {
+    let mut commit = program("git", folder);
+    for setting in [
+        "user.name=strata",
+        "user.email=strata@localhost",
+        "commit.gpgsign=false",
+    ] {
+        commit.args(["-c", setting]);
+    }
+    commit.args(["commit", "--quiet", "--message=Begin"]);
+    commit
 }
 
 #[cfg(test)]
