@@ -86,22 +86,31 @@ pub(crate) fn watchexec(cx: &Context<'_>) -> Result<PathBuf> {
 
 /// Prometheus' tool, which is part of Debian's package of the server.
 pub(crate) fn promtool(cx: &Context<'_>) -> Result<PathBuf> {
-    if let Some(installed) = packages::find_program("promtool") {
+    of_prometheus(cx, "promtool")
+}
+
+/// Prometheus itself.
+pub(crate) fn prometheus(cx: &Context<'_>) -> Result<PathBuf> {
+    of_prometheus(cx, "prometheus")
+}
+
+fn of_prometheus(cx: &Context<'_>, name: &str) -> Result<PathBuf> {
+    if let Some(installed) = packages::find_program(name) {
         return Ok(installed);
     }
     let folder = cx.shared.cache.tools().join("prometheus");
-    let binary = folder.join("usr/bin/promtool");
+    let binary = folder.join("usr/bin").join(name);
     if binary.is_file() {
         return Ok(binary);
     }
     let by_hand =
-        "promtool is needed for this check (Debian, Ubuntu: `apt-get install prometheus`).";
+        "Prometheus is needed for this check (Debian, Ubuntu: `apt-get install prometheus`).";
     std::fs::create_dir_all(&folder)?;
     packages::unpack("prometheus", &folder, by_hand, |command| {
         Ok(cx.execute(command)?.success())
     })?;
     if !binary.is_file() {
-        bail!("the package prometheus holds no promtool. {by_hand}");
+        bail!("the package prometheus holds no {name}. {by_hand}");
     }
     Ok(binary)
 }

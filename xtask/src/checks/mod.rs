@@ -15,6 +15,7 @@ mod readme;
 mod recipe;
 mod rendering;
 mod scale;
+mod slo;
 mod template;
 mod trial;
 
@@ -40,6 +41,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(openapi::checks());
     checks.extend(metrics::checks());
     checks.extend(scale::checks());
+    checks.extend(slo::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());
     checks

@@ -40,6 +40,14 @@ impl Database {
         &self.url
     }
 
+    /// The server's client, which carries out these statements in this database.
+    pub(crate) fn client(&self, statements: &str) -> Command {
+        let mut client = self.psql(statements);
+        let (url, _) = without_password(&self.url);
+        client.args(["--dbname", &url]); // the last one counts
+        client
+    }
+
     /// Its number among all objects of the server, which are numbered as they are made.
     pub(super) fn number(&self) -> Result<u32> {
         let query = format!(

@@ -68,6 +68,20 @@ impl Postgres {
         })
     }
 
+    /// One of the check's own, to be stopped whenever the check likes: by dropping it.
+    pub(crate) fn private(
+        log: &Path,
+        run: impl FnMut(&mut Command) -> Result<bool>,
+    ) -> Result<Self> {
+        Self::provide_programs(run)?;
+        let server = Server::start(&find_programs().context(BY_HAND)?, log)?;
+        Ok(Self {
+            url: server.url().to_owned(),
+            psql: find_client(),
+            private: Some(server),
+        })
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
