@@ -10,13 +10,26 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Status and body of `GET path` on this machine.
 pub(crate) fn get(port: u16, path: &str) -> Result<(u16, String)> {
+    send(port, "GET", path, "")
+}
+
+/// The same with another method, and a body in JSON unless it is empty.
+pub(crate) fn send(port: u16, method: &str, path: &str, body: &str) -> Result<(u16, String)> {
     let mut stream =
         TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
+    let about_the_body = if body.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        )
+    };
     // 1.0, so that the answer is not chunked and ends with the connection.
     write!(
         stream,
-        "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n{about_the_body}\r\n{body}"
     )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

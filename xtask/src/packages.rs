@@ -78,6 +78,43 @@ pub(crate) fn unpack(
     Ok(())
 }
 
+/// Unpacks a package of Debian's `suite`, which this system need not have among its sources: for programs that bring all they need.
+///
+/// `run` carries out a command and returns whether it ended well.
+pub(crate) fn unpack_from(
+    suite: &str,
+    package: &str,
+    folder: &Path,
+    by_hand: &str,
+    mut run: impl FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
+    const UNPACK: &str = r#"
+mkdir -p apt/lists/partial apt/cache/archives/partial
+echo "deb [signed-by=$3] http://deb.debian.org/debian $1 main" > apt/sources.list
+aside="-o Dir::Etc::SourceList=$PWD/apt/sources.list -o Dir::Etc::SourceParts=/dev/null \
+    -o Dir::State::Lists=$PWD/apt/lists -o Dir::Cache=$PWD/apt/cache"
+apt-get --quiet $aside update
+rm -f ./*.deb
+apt-get --quiet $aside download "$2/$1" # whatever is installed
+dpkg-deb -x ./*.deb .
+rm -r ./*.deb apt
+"#;
+    let keys = Path::new("/usr/share/keyrings/debian-archive-keyring.gpg");
+    if find_program("apt-get").is_none() || !keys.is_file() {
+        bail!("{by_hand}");
+    }
+    let mut command = Command::new("sh");
+    command
+        .args(["-ec", UNPACK, "sh", suite, package])
+        .arg(keys)
+        .current_dir(folder)
+        .stdin(std::process::Stdio::null());
+    if !run(&mut command)? {
+        bail!("apt-get could not download {package} of {suite}. {by_hand}");
+    }
+    Ok(())
+}
+
 /// Debian's package would create a server for everybody and start it; only its programs are wanted.
 fn forbid_a_cluster() -> Result<()> {
     let settings = Path::new("/etc/postgresql-common/createcluster.conf");

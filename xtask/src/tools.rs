@@ -106,6 +106,29 @@ pub(crate) fn promtool(cx: &Context<'_>) -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// kubectl with a Kustomize that knows components.
+pub(crate) fn kubectl(cx: &Context<'_>) -> Result<PathBuf> {
+    from_trixie(cx, "kubectl", "usr/bin/kubectl")
+}
+
+/// A program of Debian 13's that needs nothing but the C library: an older Debian has it in a version that is too old.
+fn from_trixie(cx: &Context<'_>, package: &str, program: &str) -> Result<PathBuf> {
+    let folder = cx.shared.cache.tools().join(format!("{package}-trixie"));
+    let binary = folder.join(program);
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    let by_hand = format!("{package} of Debian 13 is needed for this check.");
+    std::fs::create_dir_all(&folder)?;
+    packages::unpack_from("trixie", package, &folder, &by_hand, |command| {
+        Ok(cx.execute(command)?.success())
+    })?;
+    if !binary.is_file() {
+        bail!("the package {package} holds no {program}");
+    }
+    Ok(binary)
+}
+
 /// A program of a Python package, in an environment of its own.
 pub(crate) fn python(
     cx: &Context<'_>,

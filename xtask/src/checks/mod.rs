@@ -5,6 +5,7 @@ mod delivered;
 mod documents;
 mod generated;
 mod generating;
+mod image;
 mod live;
 mod metrics;
 mod openapi;
@@ -40,6 +41,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(openapi::checks());
     checks.extend(metrics::checks());
     checks.extend(scale::checks());
+    checks.extend(image::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());
     checks

@@ -4,6 +4,7 @@ mod bouncer;
 mod database;
 mod private;
 mod programs;
+mod secured;
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub(crate) use self::bouncer::Bouncer;
 pub(crate) use self::database::Database;
 use self::private::Server;
 use self::programs::{find_client, find_programs};
+pub(crate) use self::secured::{Role, Secured};
 use crate::packages;
 
 const BY_HAND: &str = "PostgreSQL 14 or newer is needed and was not found, neither on PATH nor where systems usually keep it. \
