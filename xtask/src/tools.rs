@@ -106,6 +106,15 @@ pub(crate) fn promtool(cx: &Context<'_>) -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// Docker Compose, which reads and checks a file without an engine.
+pub(crate) fn compose(cx: &Context<'_>) -> Result<PathBuf> {
+    from_trixie(
+        cx,
+        "docker-compose",
+        "usr/libexec/docker/cli-plugins/docker-compose",
+    )
+}
+
 /// kubectl with a Kustomize that knows components.
 pub(crate) fn kubectl(cx: &Context<'_>) -> Result<PathBuf> {
     from_trixie(cx, "kubectl", "usr/bin/kubectl")

@@ -1,6 +1,7 @@
 //! What `cargo xtask test` runs: one file per group, quick checks first.
 
 mod command;
+mod compose;
 mod delivered;
 mod documents;
 mod generated;
@@ -41,6 +42,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(openapi::checks());
     checks.extend(metrics::checks());
     checks.extend(scale::checks());
+    checks.extend(compose::checks());
     checks.extend(image::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());

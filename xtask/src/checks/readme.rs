@@ -76,9 +76,10 @@ fn commands_are_carried_out(cx: &Context<'_>) -> Outcome {
         });
         for (number, line) in in_blocks.chain(in_sentences(&text)?) {
             let is_one = !line.is_empty() && !line.starts_with('#');
-            // The former are carried out below, the next by `docs/before-you-go-live`; for the last it takes a cluster.
+            // The former are carried out below, the next by `docs/before-you-go-live`; for the last two it takes a container engine, and a cluster.
             let is_elsewhere = line.starts_with("cargo run -- ")
                 || (path == live::PAGE && line.contains("$URL"))
+                || line.starts_with("docker compose ")
                 || line.starts_with("kubectl ");
             if is_one && !is_elsewhere {
                 // A sentence may name a command without its arguments.
