@@ -47,6 +47,7 @@ pub(crate) fn program(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     // Named by this tool only, where it is wanted: a check that says SQLite must not run on a server.
     command.env_remove("TEST_DATABASE_URL");
     command.env_remove("TEST_DATABASE_DIRECT_URL");
+    command.env_remove("TEST_KUBECTL");
     command
 }
 

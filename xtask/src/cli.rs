@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Test(TestOptions),
     /// Generate a project from this checkout, without installing cargo-generate
     Generate(GenerateOptions),
+    /// Build a service's image where there is neither Docker nor a registry: with buildah, on images made by debootstrap
+    Image(ImageOptions),
     /// Format the template and this tool, and write the twins that follow from other files
     Fmt,
     /// Check formatting, lints and documentation of the template in place
@@ -42,6 +44,9 @@ pub(crate) struct TryOptions {
     /// The parts it has, a comma list; `--parts=` is none [default: those cargo-generate.toml names]
     #[arg(long, value_name = "LIST")]
     pub(crate) parts: Option<String>,
+    /// The pipeline that checks it: github, gitlab or none [default: the one cargo-generate.toml names]
+    #[arg(long, value_name = "PIPELINE")]
+    pub(crate) ci: Option<String>,
     /// The port it listens on [default: 8080, or the next free one]
     #[arg(long)]
     pub(crate) port: Option<u16>,
@@ -58,9 +63,22 @@ pub(crate) struct GenerateOptions {
     /// The parts it has, a comma list; `--parts=` is none [default: those cargo-generate.toml names]
     #[arg(long, value_name = "LIST")]
     pub(crate) parts: Option<String>,
+    /// The pipeline that checks it: github, gitlab or none [default: the one cargo-generate.toml names]
+    #[arg(long, value_name = "PIPELINE")]
+    pub(crate) ci: Option<String>,
     /// What the service does, in one line [default: the one cargo-generate.toml names]
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageOptions {
+    /// The service's name
+    #[arg(long, default_value = "my-service")]
+    pub(crate) name: String,
+    /// The parts it has, a comma list; `--parts=` is none [default: those cargo-generate.toml names]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) parts: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -220,7 +220,7 @@ impl Context<'_> {
         writeln!(self.open_log()?, "\n$ {what}")?;
         let begun = Instant::now();
         let mut said = begun;
-        let short: String = what.chars().take(50).collect();
+        let short: String = what.replace('\n', " ").chars().take(50).collect();
         command.stdin(Stdio::null());
         Child::spawn(command)?.wait(self.deadline, || {
             if said.elapsed() >= STILL_THERE {

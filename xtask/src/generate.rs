@@ -24,6 +24,8 @@ pub(crate) struct Request {
     /// None: what `cargo-generate.toml` says.
     pub(crate) parts: Option<Vec<String>>,
     /// None: what `cargo-generate.toml` says.
+    pub(crate) ci: Option<String>,
+    /// None: what `cargo-generate.toml` says.
     pub(crate) description: Option<String>,
     /// Add the project to the workspace it stands in, as cargo-generate does.
     pub(crate) join_workspace: bool,
@@ -34,6 +36,7 @@ impl Request {
         Self {
             name: name.to_owned(),
             parts: None,
+            ci: None,
             description: None,
             join_workspace: false,
         }
@@ -41,6 +44,11 @@ impl Request {
 
     pub(crate) fn parts(mut self, parts: Vec<String>) -> Self {
         self.parts = Some(parts);
+        self
+    }
+
+    pub(crate) fn ci(mut self, pipeline: &str) -> Self {
+        self.ci = Some(pipeline.to_owned());
         self
     }
 
@@ -60,11 +68,12 @@ impl Request {
             .parts
             .as_ref()
             .map(|parts| format!("parts={}", parts.join(",")));
+        let ci = self.ci.as_ref().map(|pipeline| format!("ci={pipeline}"));
         let description = self
             .description
             .as_ref()
             .map(|description| format!("description={description}"));
-        parts.into_iter().chain(description).collect()
+        parts.into_iter().chain(ci).chain(description).collect()
     }
 }
 

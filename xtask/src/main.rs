@@ -6,6 +6,7 @@
 
 mod cache;
 mod cargo;
+mod certificates;
 mod check;
 mod checks;
 mod cli;
@@ -14,12 +15,15 @@ mod context;
 mod document;
 mod generate;
 mod http;
+mod image;
+mod load;
 mod modules;
 mod names;
 mod packages;
 mod postgres;
 mod process;
 mod progress;
+mod proxy;
 mod repo;
 mod runner;
 mod service;
@@ -53,6 +57,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Try(options) => commands::try_it::run(&options),
         Command::Generate(options) => commands::generate::run(&options),
         Command::Test(options) => commands::test::run(&options),
+        Command::Image(options) => commands::image::run(&options),
         Command::Fmt => commands::fmt::run(),
         Command::Lint => commands::lint::run(),
         Command::CargoGenerate(request) => generate::in_this_process(request),

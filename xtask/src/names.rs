@@ -1,4 +1,4 @@
-//! Which names and parts are accepted, judged before anything is written.
+//! Which names, parts and pipelines are accepted, judged before anything is written.
 
 use std::path::Path;
 
@@ -45,6 +45,21 @@ pub(crate) fn parts(repo: &Repo, list: Option<&str>) -> Result<Vec<String>> {
         );
     }
     Ok(chosen)
+}
+
+/// The pipeline of that name; `repo`'s default one if none is named.
+pub(crate) fn pipeline(repo: &Repo, name: Option<&str>) -> Result<String> {
+    let Some(name) = name else {
+        return Ok(repo.default_pipeline());
+    };
+    let known = repo.pipelines();
+    if !known.iter().any(|pipeline| pipeline == name) {
+        bail!(
+            "there is no pipeline \"{name}\". Accepted: one of {}.",
+            known.join(", ")
+        );
+    }
+    Ok(name.to_owned())
 }
 
 #[cfg(test)]

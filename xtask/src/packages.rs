@@ -59,6 +59,34 @@ pub(crate) fn unpack(
     by_hand: &str,
     mut run: impl FnMut(&mut Command) -> Result<bool>,
 ) -> Result<()> {
+    let download = format!(
+        "rm -f ./*.deb && apt-get download --quiet {package} && dpkg-deb -x ./*.deb . && rm ./*.deb"
+    );
+    unpack_by(&download, package, folder, by_hand, &mut run)
+}
+
+/// The same with all that the package needs and that isn't installed.
+pub(crate) fn unpack_with_libraries(
+    package: &str,
+    folder: &Path,
+    by_hand: &str,
+    mut run: impl FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
+    let download = format!(
+        "rm -f ./*.deb && mkdir -p partial && \
+         apt-get install --yes --quiet --no-install-recommends --download-only -o Dir::Cache::archives=\"$PWD\" {package} && \
+         for file in ./*.deb; do dpkg-deb -x \"$file\" . || exit; done && rm ./*.deb"
+    );
+    unpack_by(&download, package, folder, by_hand, &mut run)
+}
+
+fn unpack_by(
+    script: &str,
+    package: &str,
+    folder: &Path,
+    by_hand: &str,
+    run: &mut dyn FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
     if !is_root() || find_program("apt-get").is_none() || find_program("dpkg-deb").is_none() {
         bail!("{by_hand}");
     }
@@ -69,11 +97,45 @@ pub(crate) fn unpack(
             .stdin(std::process::Stdio::null()))
     };
     here("apt-get", &["update", "--quiet"])?; // it may fail on one list and still know the package
-    let script = format!(
-        "rm -f ./*.deb && apt-get download --quiet {package} && dpkg-deb -x ./*.deb . && rm ./*.deb"
-    );
-    if !here("sh", &["-c", &script])? {
+    if !here("sh", &["-c", script])? {
         bail!("apt-get could not download {package}. {by_hand}");
+    }
+    Ok(())
+}
+
+/// Unpacks a package of Debian's `suite`, which this system need not have among its sources: for programs that bring all they need.
+///
+/// `run` carries out a command and returns whether it ended well.
+pub(crate) fn unpack_from(
+    suite: &str,
+    package: &str,
+    folder: &Path,
+    by_hand: &str,
+    mut run: impl FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
+    const UNPACK: &str = r#"
+mkdir -p apt/lists/partial apt/cache/archives/partial
+echo "deb [signed-by=$3] http://deb.debian.org/debian $1 main" > apt/sources.list
+aside="-o Dir::Etc::SourceList=$PWD/apt/sources.list -o Dir::Etc::SourceParts=/dev/null \
+    -o Dir::State::Lists=$PWD/apt/lists -o Dir::Cache=$PWD/apt/cache"
+apt-get --quiet $aside update
+rm -f ./*.deb
+apt-get --quiet $aside download "$2/$1" # whatever is installed
+dpkg-deb -x ./*.deb .
+rm -r ./*.deb apt
+"#;
+    let keys = Path::new("/usr/share/keyrings/debian-archive-keyring.gpg");
+    if find_program("apt-get").is_none() || !keys.is_file() {
+        bail!("{by_hand}");
+    }
+    let mut command = Command::new("sh");
+    command
+        .args(["-ec", UNPACK, "sh", suite, package])
+        .arg(keys)
+        .current_dir(folder)
+        .stdin(std::process::Stdio::null());
+    if !run(&mut command)? {
+        bail!("apt-get could not download {package} of {suite}. {by_hand}");
     }
     Ok(())
 }

@@ -88,6 +88,24 @@ impl Repo {
         self.strings(&["placeholders", "parts", "default"])
     }
 
+    /// The pipelines to choose from.
+    pub(crate) fn pipelines(&self) -> Vec<String> {
+        self.strings(&["placeholders", "ci", "choices"])
+    }
+
+    /// The pipeline of a project when nothing is said.
+    pub(crate) fn default_pipeline(&self) -> String {
+        let ci = self
+            .config
+            .get("placeholders")
+            .and_then(|all| all.get("ci"));
+        let default = ci.and_then(|ci| ci.get("default"));
+        default
+            .and_then(toml::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    }
+
     /// The files that are rendered, by their path in a project.
     pub(crate) fn rendered(&self) -> BTreeSet<String> {
         self.strings(&["template", "include"])
@@ -104,6 +122,18 @@ impl Repo {
                 let condition = format!("!parts.contains(\"{part}\")");
                 let paths = self.strings(&["conditional", &condition, "ignore"]);
                 (part, paths)
+            })
+            .collect()
+    }
+
+    /// For each pipeline, what a project with another one leaves out.
+    pub(crate) fn left_out_unless(&self) -> BTreeMap<String, Vec<String>> {
+        self.pipelines()
+            .into_iter()
+            .map(|pipeline| {
+                let condition = format!("ci != \"{pipeline}\"");
+                let paths = self.strings(&["conditional", &condition, "ignore"]);
+                (pipeline, paths)
             })
             .collect()
     }

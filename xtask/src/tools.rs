@@ -86,22 +86,63 @@ pub(crate) fn watchexec(cx: &Context<'_>) -> Result<PathBuf> {
 
 /// Prometheus' tool, which is part of Debian's package of the server.
 pub(crate) fn promtool(cx: &Context<'_>) -> Result<PathBuf> {
-    if let Some(installed) = packages::find_program("promtool") {
+    of_prometheus(cx, "promtool")
+}
+
+/// Prometheus itself.
+pub(crate) fn prometheus(cx: &Context<'_>) -> Result<PathBuf> {
+    of_prometheus(cx, "prometheus")
+}
+
+fn of_prometheus(cx: &Context<'_>, name: &str) -> Result<PathBuf> {
+    if let Some(installed) = packages::find_program(name) {
         return Ok(installed);
     }
     let folder = cx.shared.cache.tools().join("prometheus");
-    let binary = folder.join("usr/bin/promtool");
+    let binary = folder.join("usr/bin").join(name);
     if binary.is_file() {
         return Ok(binary);
     }
     let by_hand =
-        "promtool is needed for this check (Debian, Ubuntu: `apt-get install prometheus`).";
+        "Prometheus is needed for this check (Debian, Ubuntu: `apt-get install prometheus`).";
     std::fs::create_dir_all(&folder)?;
     packages::unpack("prometheus", &folder, by_hand, |command| {
         Ok(cx.execute(command)?.success())
     })?;
     if !binary.is_file() {
-        bail!("the package prometheus holds no promtool. {by_hand}");
+        bail!("the package prometheus holds no {name}. {by_hand}");
+    }
+    Ok(binary)
+}
+
+/// Docker Compose, which reads and checks a file without an engine.
+pub(crate) fn compose(cx: &Context<'_>) -> Result<PathBuf> {
+    from_trixie(
+        cx,
+        "docker-compose",
+        "usr/libexec/docker/cli-plugins/docker-compose",
+    )
+}
+
+/// kubectl with a Kustomize that knows components.
+pub(crate) fn kubectl(cx: &Context<'_>) -> Result<PathBuf> {
+    from_trixie(cx, "kubectl", "usr/bin/kubectl")
+}
+
+/// A program of Debian 13's that needs nothing but the C library: an older Debian has it in a version that is too old.
+fn from_trixie(cx: &Context<'_>, package: &str, program: &str) -> Result<PathBuf> {
+    let folder = cx.shared.cache.tools().join(format!("{package}-trixie"));
+    let binary = folder.join(program);
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    let by_hand = format!("{package} of Debian 13 is needed for this check.");
+    std::fs::create_dir_all(&folder)?;
+    packages::unpack_from("trixie", package, &folder, &by_hand, |command| {
+        Ok(cx.execute(command)?.success())
+    })?;
+    if !binary.is_file() {
+        bail!("the package {package} holds no {program}");
     }
     Ok(binary)
 }
@@ -159,4 +200,66 @@ fn make_environment(cx: &Context<'_>, folder: &Path) -> Result<bool> {
         )
         .context("cannot start Python")?;
     Ok(status.success())
+}
+
+/// `HAProxy`, and where its libraries are if they had to be unpacked along with it.
+pub(crate) struct Haproxy {
+    pub(crate) binary: PathBuf,
+    pub(crate) libraries: Option<PathBuf>,
+}
+
+/// The proxy, which Debian's package would start for everybody.
+pub(crate) fn haproxy(cx: &Context<'_>) -> Result<Haproxy> {
+    let system = Path::new("/usr/sbin/haproxy");
+    let installed = packages::find_program("haproxy");
+    if let Some(binary) = installed.or_else(|| system.is_file().then(|| system.to_owned())) {
+        return Ok(Haproxy {
+            binary,
+            libraries: None,
+        });
+    }
+    let folder = cx.shared.cache.tools().join("haproxy");
+    let binary = folder.join("usr/sbin/haproxy");
+    if !binary.is_file() {
+        let by_hand =
+            "HAProxy is needed for this check (Debian, Ubuntu: `apt-get install haproxy`).";
+        std::fs::create_dir_all(&folder)?;
+        packages::unpack_with_libraries("haproxy", &folder, by_hand, |command| {
+            Ok(cx.execute(command)?.success())
+        })?;
+        if !binary.is_file() {
+            bail!("the package haproxy holds no haproxy. {by_hand}");
+        }
+    }
+    // usr/lib/x86_64-linux-gnu, or that of another machine
+    let architectures = std::fs::read_dir(folder.join("usr/lib"))
+        .into_iter()
+        .flatten();
+    let libraries = architectures
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.to_string_lossy().ends_with("-linux-gnu"));
+    Ok(Haproxy { binary, libraries })
+}
+
+/// The line by which the pipelines install it.
+pub(crate) const INSTALL_CARGO_DENY: &str = "cargo install cargo-deny --version 0.20.2 --locked";
+
+/// The judge of dependencies.
+pub(crate) fn cargo_deny(cx: &Context<'_>) -> Result<PathBuf> {
+    let root = cx.shared.cache.tools().join("cargo-deny");
+    let binary = root.join("bin/cargo-deny");
+    // Cargo sees itself whether this very version is there. --debug: it judges the same and is compiled in half the time.
+    let line = format!("{INSTALL_CARGO_DENY} --debug");
+    std::fs::create_dir_all(&root)?;
+    let mut install = program("bash", &root);
+    install
+        .args(["-ec", &line])
+        .env("CARGO_INSTALL_ROOT", &root);
+    if !cx.execute(&mut install)?.success() {
+        bail!(
+            "cargo-deny could not be installed; see {}",
+            cx.log.display()
+        );
+    }
+    Ok(binary)
 }

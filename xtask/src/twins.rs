@@ -1,8 +1,9 @@
-//! Twins that follow from the file beside them, so that they are written, never edited: what cargo-generate renders instead.
+//! Twins that follow from another file, so that they are written, never edited: mostly what cargo-generate renders instead of the
+//! file beside them.
 //!
 //! Those of `Cargo.toml` and `Cargo.lock` differ in the project's name and description, and in what follows from a name that a
 //! dependency has, too; that of `.env.example` in the sections
-//! of settings that come with a part.
+//! of settings that come with a part. That of Prometheus' rules is for its operator.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -65,7 +66,31 @@ pub(crate) fn derive(repo: &Repo) -> Result<Vec<Twin>> {
     };
     let mut twins = vec![twin("Cargo.toml", manifest), twin("Cargo.lock", lock)];
     twins.extend(settings(repo));
+    twins.extend(rules(repo));
     Ok(twins)
+}
+
+/// The resource that Prometheus' operator reads: its head, and then the groups of the rules, as `just rules` writes it in a project.
+fn rules(repo: &Repo) -> Option<Twin> {
+    let path = repo
+        .root()
+        .join("k8s/components/prometheus-rule/prometheus-rule.yaml");
+    let rules = repo.template().join("observability/prometheus/rules.yaml");
+    let content = with_groups(
+        &std::fs::read_to_string(&path).ok()?,
+        &std::fs::read_to_string(rules).ok()?,
+    )?;
+    Some(Twin { path, content })
+}
+
+fn with_groups(resource: &str, rules: &str) -> Option<String> {
+    const SPEC: &str = "\nspec:\n";
+    let (head, _) = resource.split_once(SPEC)?;
+    let (_, groups) = rules.split_once("\ngroups:\n")?;
+    let lines = groups.split_inclusive('\n');
+    let indented = lines.map(|line| if line == "\n" { "" } else { "  " }.to_owned() + line);
+    let indented: String = indented.collect();
+    Some(format!("{head}{SPEC}  groups:\n{indented}"))
 }
 
 /// A Cargo.lock whose dependencies are named with their version if the project has the same name: two packages of one name are
@@ -164,6 +189,16 @@ mod tests {
             twin.contains(
                 "\n \"a{% if project-name == \"a\" %} 1.2.3{% endif %}\",\n \"b 2.0.0\",\n"
             )
+        );
+    }
+
+    #[test]
+    fn groups_are_put_below_the_spec_of_the_resource() {
+        let resource = "kind: PrometheusRule\nspec:\n  groups: []\n";
+        let rules = "# Rules\n\ngroups:\n  - name: a\n\n  - name: b\n";
+        assert_eq!(
+            with_groups(resource, rules).unwrap(),
+            "kind: PrometheusRule\nspec:\n  groups:\n    - name: a\n\n    - name: b\n"
         );
     }
 

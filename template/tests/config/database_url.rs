@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use app::core::config::{
-    AppEnv, Config, DatabaseAddress, DatabaseConfig, PostgresAddress, SslMode,
+    AppEnv, Config, DatabaseAddress, DatabaseConfig, PasswordFile, PostgresAddress, SslMode,
 };
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -16,11 +16,13 @@ use crate::files::{Files, load_in, refused};
 #[track_caller]
 fn address<const N: usize>(keys: [(&str, &str); N]) -> PostgresAddress {
     let keys = keys.map(|(key, value)| (format!("DATABASE_{key}"), value.to_owned()));
-    match Config::for_tests(keys)
-        .section::<DatabaseConfig>()
-        .address()
-    {
-        Ok(DatabaseAddress::Postgres(address)) => address,
+    address_in(&Config::for_tests(keys))
+}
+
+#[track_caller]
+fn address_in(config: &Config) -> PostgresAddress {
+    match config.section::<DatabaseConfig>().address() {
+        Ok(DatabaseAddress::Postgres(address)) => *address,
         other => panic!("{other:?}"),
     }
 }
@@ -397,5 +399,67 @@ proptest! {
         prop_assert_eq!(password(&of_url), Some(secret.as_str()));
         let beside = address([("URL", "postgres://app@db/app"), ("PASSWORD", secret.as_str())]);
         prop_assert_eq!(password(&beside), Some(secret.as_str()));
+    }
+}
+
+/// What a password's file holds now, or what is wrong with it.
+fn read(file: &PasswordFile) -> Result<String, String> {
+    let password = file.read()?;
+    Ok(password.expose_secret().to_owned())
+}
+
+#[test]
+fn a_password_is_read_again_from_its_file() {
+    let files = Files::new()
+        .variable("DATABASE_URL", "postgres://app@db/app")
+        .secret("DATABASE_PASSWORD", "first\n");
+    let address = address_in(&files.load());
+    assert_eq!(password(&address), Some("first"));
+    let file = address.password_file.unwrap();
+    assert_eq!(file.key(), "DATABASE_PASSWORD");
+
+    let path = files.secrets_dir().join("DATABASE_PASSWORD");
+    fs::write(&path, "second\n").unwrap();
+    assert_eq!(read(&file).as_deref(), Ok("second"));
+    fs::write(&path, "\n").unwrap();
+    assert_eq!(read(&file).unwrap_err(), "is empty");
+    fs::write(&path, [0xff]).unwrap();
+    assert_eq!(read(&file).unwrap_err(), "is no UTF-8 text");
+    fs::remove_file(&path).unwrap();
+    assert!(read(&file).unwrap_err().starts_with("can't be read: "));
+}
+
+#[rstest]
+#[case("postgres://app:hunter2%40two@elsewhere/app", Ok("hunter2@two"))]
+#[case(
+    "postgres://other:hunter2two@db/app",
+    Err("names another user, which takes a restart")
+)]
+#[case("postgres://app@db/app", Err("names no password any more"))]
+#[case("postgres://app:@db/app", Err("is empty"))]
+#[case("sqlite://app.db", Err("must begin with postgres://"))]
+#[case("", Err("must begin with postgres://"))]
+fn of_a_url_the_password_is_read_again(#[case] now: &str, #[case] expected: Result<&str, &str>) {
+    let files = Files::new().secret("DATABASE_URL", "postgres://app:hunter2@db/app");
+    let file = address_in(&files.load()).password_file.unwrap();
+    assert_eq!(file.key(), "DATABASE_URL");
+
+    fs::write(files.secrets_dir().join("DATABASE_URL"), now).unwrap();
+    assert_eq!(read(&file).as_deref().map_err(String::as_str), expected);
+}
+
+#[test]
+fn a_password_from_elsewhere_is_for_good() {
+    let url = "postgres://app:hunter2@db/app";
+    let in_url = Files::new().variable("DATABASE_URL", url);
+    let alone = Files::new()
+        .variable("DATABASE_URL", "postgres://app@db/app")
+        .variable("DATABASE_PASSWORD", "first")
+        .secret("DATABASE_PASSWORD", "shadowed");
+    let env_file = Files::new().env_file(".env", &format!("DATABASE_URL={url}\n"));
+    for files in [in_url, alone, env_file] {
+        let address = address_in(&files.load());
+        assert_eq!(password(&address), Some("first"));
+        assert!(address.password_file.is_none());
     }
 }

@@ -47,6 +47,10 @@ fn shipped(env: AppEnv, settings: &[(&str, &str)]) -> Result<Config, ConfigError
 
 #[track_caller]
 fn assert_current(path: &Path, expected: &GeneratedFile) {
+    // The shipped texts are written with every feature, and name SQLite.
+    if cfg!(not(feature = "sqlite")) {
+        return;
+    }
     let text = fs::read_to_string(path.join(&expected.name)).unwrap_or_default();
     assert!(
         text == expected.text,

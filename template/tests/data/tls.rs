@@ -38,17 +38,20 @@ impl Certificates {
     }
 }
 
-#[tokio::test]
-async fn the_certificate_of_the_server_is_checked_as_far_as_the_mode_says() {
-    if TestDatabase::postgres().await.is_none() {
-        return; // tests without a server take no time for one
-    }
-    let certificates = Certificates::new();
+/// A server with TLS; none if there is none for the tests.
+async fn server_with(certificates: &Certificates) -> Option<PrivateServer> {
+    TestDatabase::postgres().await?; // tests without a server take no time for one
     let files = [
         ("ssl_cert_file", certificates.server.as_str()),
         ("ssl_key_file", certificates.key.as_str()),
     ];
-    let Some(server) = PrivateServer::start_new_with(files, ["ssl=on"]) else {
+    PrivateServer::start_new_with(files, ["ssl=on"])
+}
+
+#[tokio::test]
+async fn the_certificate_of_the_server_is_checked_as_far_as_the_mode_says() {
+    let certificates = Certificates::new();
+    let Some(server) = server_with(&certificates).await else {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
@@ -89,4 +92,28 @@ async fn the_certificate_of_the_server_is_checked_as_far_as_the_mode_says() {
         let found = number(&database, has_tls).await;
         assert_eq!(found, Ok(tls), "{host}, {mode}, {file:?}");
     }
+}
+
+#[tokio::test]
+async fn the_authority_can_be_exchanged_without_a_restart() {
+    let certificates = Certificates::new();
+    let Some(server) = server_with(&certificates).await else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let authority = dir.path().join("ca.pem");
+    std::fs::write(&authority, Certificates::new().authority).unwrap();
+    let url = format!("postgres://postgres@localhost:{}/postgres", server.port());
+    let config = Config::for_tests([
+        ("DATABASE_URL", url.as_str()),
+        ("DATABASE_SSL_MODE", "verify-full"),
+        ("DATABASE_SSL_ROOT_CERT", authority.to_str().unwrap()),
+    ]);
+    let database = Database::new(config.section::<DatabaseConfig>(), "tests").unwrap();
+    let ready = database.wait_until_ready(LONG).await;
+    assert!(matches!(ready, Err(NotReady::Refused(_))), "{ready:?}");
+
+    std::fs::write(&authority, &certificates.authority).unwrap();
+    let ready = database.wait_until_ready(LONG).await;
+    assert!(ready.is_ok(), "{ready:?}");
 }

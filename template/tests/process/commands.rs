@@ -8,6 +8,7 @@ use crate::{program::Program, support::files::project_file};
 
 const SECRET: &str = "uRk7-bw2_Qy9xA";
 
+#[cfg(feature = "sqlite")] // of which `local` has a database without being told
 #[test]
 fn a_configuration_that_is_refused_is_told_on_stderr_and_nothing_is_started() {
     let program = Program::new()
@@ -79,6 +80,7 @@ fn no_command_shows_a_secret(#[case] arguments: &[&str]) {
     assert!(!outcome.to_string().contains(SECRET), "{outcome}");
 }
 
+#[cfg(feature = "sqlite")] // of which `local` has a database without being told
 #[test]
 fn explain_reads_the_files_of_the_working_directory() {
     let program = Program::new();
@@ -115,6 +117,7 @@ fn explain_shows_its_table_even_if_the_configuration_is_refused() {
     assert!(outcome.stderr.contains("SERVER_PORT must be"), "{outcome}");
 }
 
+#[cfg(feature = "sqlite")] // of which `local` has a database without being told
 #[test]
 fn check_validates_for_another_environment_without_starting_anything() {
     let program = Program::new();
@@ -150,6 +153,10 @@ fn check_validates_for_another_environment_without_starting_anything() {
 #[case(&["routes"])]
 #[case(&["openapi"])]
 fn the_checked_in_copies_are_what_the_code_says(#[case] command: &[&str]) {
+    // The shipped settings are written with every feature, and name SQLite.
+    if cfg!(not(feature = "sqlite")) && command.starts_with(&["config"]) {
+        return;
+    }
     let env_files = project_file("env_files").display().to_string();
     let program = Program::new().with("APP_CONFIG_DIR", env_files);
     program.output(&[command, &["--check"]].concat());

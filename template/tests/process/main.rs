@@ -27,6 +27,8 @@ mod otlp;
 #[cfg(all(feature = "http-client", feature = "sqlite"))]
 mod outbound;
 mod program;
+#[cfg(unix)]
+mod rotation;
 mod serve;
 #[cfg(all(unix, feature = "sqlite"))]
 mod serving;

@@ -137,6 +137,25 @@ fn every_metric_is_in_the_checked_in_list_with_its_kind_labels_and_meaning() {
     }
 }
 
+#[test]
+fn limits_are_shown_beside_what_they_limit() {
+    let program = Program::on_free_port()
+        .with("SERVER_MAX_CONNECTIONS", "321")
+        .with("SERVER_MAX_IN_FLIGHT", "123");
+    let mut service = program.start(&[]);
+    let scraped = get(&service.url(), "/metrics");
+    for line in [
+        "http_server_connections_max 321",
+        "http_server_active_requests_max 123",
+        "app_ready 1",
+    ] {
+        assert!(
+            scraped.lines().any(|shown| shown == line),
+            "{line} is not in {scraped}"
+        );
+    }
+}
+
 /// Asks for quotes, so that every label of what is counted appears; false in a project that has none.
 #[cfg(feature = "http-client")]
 fn asks_for_quotes(url: &str, upstream: &Upstream) -> bool {

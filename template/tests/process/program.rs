@@ -199,10 +199,19 @@ impl Running<'_> {
         }
     }
 
+    /// Waits for a line of standard error that holds this text.
+    #[track_caller]
+    #[cfg(unix)]
+    pub(crate) fn error_with(&self, text: &str) {
+        let found = std::iter::from_fn(|| self.errors.recv_timeout(PATIENCE).ok())
+            .any(|line| line.contains(text));
+        assert!(found, "no line with `{text}` on standard error");
+    }
+
     /// Waits until it says where it listens, and gives the URL.
     #[track_caller]
     pub(crate) fn url(&mut self) -> String {
-        let line = self.line_with("ready ");
+        let line = self.line_with("ready       http"); // not "already"
         line.split_whitespace().next_back().unwrap().to_owned()
     }
 

@@ -101,7 +101,7 @@ impl PrivateServer {
         if let Some((uid, gid)) = self.user {
             chown(&path, Some(uid), Some(gid)).unwrap();
         }
-        self.settings.push(format!("{setting}={setting}"));
+        self.settings.push(format!("{setting}={}", path.display()));
     }
 
     pub(crate) fn port(&self) -> u16 {

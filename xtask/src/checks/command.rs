@@ -151,9 +151,10 @@ fn generate(
 }
 
 /// What cargo-generate.toml asks.
-const QUESTIONS: [&str; 2] = [
+const QUESTIONS: [&str; 3] = [
     "What does the service do, in one line?",
     "Which parts should it have?",
+    "Which pipeline should check it?",
 ];
 
 /// Carries a typed line out in a terminal, and presses Enter at each question, as somebody does for whom the defaults are right.
@@ -229,31 +230,31 @@ fn screen_of(mut screen: ChildStdout) -> Arc<Mutex<Vec<u8>>> {
 }
 
 /// The files of this checkout as a repository of their own, as a clone of it would be.
-fn make_repository(cx: &Context<'_>, folder: &Path) -> Result<std::path::PathBuf> {
+pub(super) fn make_repository(cx: &Context<'_>, folder: &Path) -> Result<std::path::PathBuf> {
     cx.repo().copy_to(folder)?;
-    for arguments in [
-        &["init", "--quiet", "--initial-branch=main"][..],
-        &["add", "--all", "--force"],
-        &[
-            "-c",
-            "user.name=strata",
-            "-c",
-            "user.email=strata@localhost",
-            "-c",
-            "commit.gpgsign=false",
-            "commit",
-            "--quiet",
-            "--message=The template",
-        ],
-    ] {
-        if !cx
-            .execute(program("git", folder).args(arguments))?
-            .success()
-        {
-            anyhow::bail!("git fails; see {}", cx.log.display());
-        }
-    }
+    git(cx, folder, &["init", "--quiet", "--initial-branch=main"])?;
+    commit(cx, folder, "The template")?;
     Ok(folder.to_path_buf())
+}
+
+/// Commits all that is in the folder, whoever runs the check.
+pub(super) fn commit(cx: &Context<'_>, folder: &Path, message: &str) -> Result<()> {
+    git(cx, folder, &["add", "--all", "--force"])?;
+    let identity = [
+        "user.name=strata",
+        "user.email=strata@localhost",
+        "commit.gpgsign=false",
+    ];
+    let mut arguments: Vec<&str> = identity.iter().flat_map(|one| ["-c", one]).collect();
+    arguments.extend(["commit", "--quiet", "--message", message]);
+    git(cx, folder, &arguments)
+}
+
+/// A command of git that has to work.
+pub(super) fn git(cx: &Context<'_>, folder: &Path, arguments: &[&str]) -> Result<()> {
+    let status = cx.execute(program("git", folder).args(arguments))?;
+    anyhow::ensure!(status.success(), "git fails; see {}", cx.log.display());
+    Ok(())
 }
 
 fn is_the_same(cx: &Context<'_>, expected: &Tree, folder: &Path, what: &str) -> Outcome {

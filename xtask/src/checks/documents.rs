@@ -28,7 +28,9 @@ pub(super) fn documents(cx: &Context<'_>) -> Result<Vec<(String, String)>> {
         let is_readme = [
             "README.md",
             "CONTRIBUTING.md",
+            "SECURITY.md",
             "template/README.md",
+            "template/SECURITY.md",
             "template/README.md.liquid",
         ]
         .contains(&file.as_str());

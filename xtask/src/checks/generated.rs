@@ -18,27 +18,37 @@ pub(super) fn checks() -> Vec<Check> {
             "generate/default",
             2,
             "a project is the template in place, byte for byte, and nothing else",
-            |cx| is_the_template(cx, &Request::new("aaa-svc"), &cx.repo().default_parts()),
+            |cx| is_the_template(cx, &Request::new("aaa-svc")),
         ),
         check(
             "generate/everything",
             2,
             "the same with every part, under a name that sorts last",
             |cx| {
-                let parts = cx.repo().parts();
-                is_the_template(cx, &Request::new("zzz_svc").parts(parts.clone()), &parts)
+                let request = Request::new("zzz_svc").parts(cx.repo().parts());
+                is_the_template(cx, &request)
             },
         ),
         check(
             "generate/minimal",
             2,
             "without parts, only their files are missing",
-            |cx| is_the_template(cx, &Request::new("aaa-svc").parts(Vec::new()), &[]),
+            |cx| is_the_template(cx, &Request::new("aaa-svc").parts(Vec::new())),
+        ),
+        check(
+            "generate/pipelines",
+            2,
+            "with each pipeline there are its files, and none of another",
+            |cx| {
+                let is_right =
+                    |pipeline: &String| is_the_template(cx, &Request::new("aaa-svc").ci(pipeline));
+                cx.repo().pipelines().iter().try_for_each(is_right)
+            },
         ),
         check(
             "generate/parts",
             2,
-            "what a part leaves out exists, and every option changes the project",
+            "what an option leaves out exists, and every option changes the project",
             options_matter,
         ),
         check(
@@ -50,20 +60,28 @@ pub(super) fn checks() -> Vec<Check> {
     ]
 }
 
-/// A project without some parts, as it follows from the files in place: rendered files have no content here.
-fn expected(repo: &Repo, parts: &[String]) -> Result<Tree> {
-    let left_out: Vec<String> = repo
-        .left_out_without()
-        .into_iter()
+/// A project as it follows from the files in place: rendered files have no content here.
+fn expected(repo: &Repo, request: &Request) -> Result<Tree> {
+    let parts = request.parts.clone().unwrap_or(repo.default_parts());
+    let pipeline = request.ci.clone().unwrap_or(repo.default_pipeline());
+    let without_parts = repo.left_out_without().into_iter();
+    let other_pipelines = repo.left_out_unless().into_iter();
+    let left_out: Vec<String> = without_parts
         .filter(|(part, _)| !parts.contains(part))
+        .chain(other_pipelines.filter(|(other, _)| *other != pipeline))
         .flat_map(|(_, paths)| paths)
         .collect();
+    let mut tree = everything(repo)?;
+    tree.0
+        .retain(|path, _| !left_out.iter().any(|gone| is_below(path, gone)));
+    Ok(tree)
+}
+
+/// What any project could have.
+fn everything(repo: &Repo) -> Result<Tree> {
     let mut tree = Tree::default();
     for file in repo.files()? {
-        let Some(path) = path_in_project(&file) else {
-            continue;
-        };
-        if !left_out.iter().any(|gone| is_below(&path, gone)) {
+        if let Some(path) = path_in_project(&file) {
             tree.0.insert(path, std::fs::read(repo.root().join(&file))?);
         }
     }
@@ -90,11 +108,11 @@ fn is_below(path: &str, place: &str) -> bool {
             .is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn is_the_template(cx: &Context<'_>, request: &Request, parts: &[String]) -> Outcome {
+fn is_the_template(cx: &Context<'_>, request: &Request) -> Outcome {
     let rendered = cx.repo().rendered();
     let generated = cx.generate(request)?;
     let differences =
-        expected(cx.repo(), parts)?.differences(&generated, |path| rendered.contains(path));
+        expected(cx.repo(), request)?.differences(&generated, |path| rendered.contains(path));
     if let Some(first) = differences.first() {
         for difference in &differences {
             cx.note(&difference.to_string())?;
@@ -110,14 +128,19 @@ fn is_the_template(cx: &Context<'_>, request: &Request, parts: &[String]) -> Out
     Ok(())
 }
 
+/// The choice that brings no files.
+const NO_PIPELINE: &str = "none";
+
 fn options_matter(cx: &Context<'_>) -> Outcome {
     let repo = cx.repo();
-    let all = expected(repo, &repo.parts())?;
-    for (part, paths) in repo.left_out_without() {
-        let what = format!("the `ignore` list of the part `{part}` in cargo-generate.toml");
-        if paths.is_empty() {
+    let all = everything(repo)?;
+    let pipelines = repo.left_out_unless().into_iter();
+    let lists = repo.left_out_without().into_iter().chain(pipelines);
+    for (option, paths) in lists {
+        let what = format!("the `ignore` list of `{option}` in cargo-generate.toml");
+        if paths.is_empty() && option != NO_PIPELINE {
             return Err(Failure::new(
-                "a part that leaves nothing out is no part",
+                "an option that leaves nothing out is no option",
                 what,
             ));
         }
@@ -148,6 +171,18 @@ fn options_matter(cx: &Context<'_>) -> Outcome {
                 format!("a project without the part `{part}`"),
             ));
         }
+    }
+    let mut pipelines = Vec::new();
+    for pipeline in repo.pipelines() {
+        let request = Request::new(name).parts(repo.parts()).ci(&pipeline);
+        let project = cx.generate(&request)?;
+        if pipelines.contains(&project) {
+            return Err(Failure::new(
+                "an option changes nothing",
+                format!("a project with the pipeline `{pipeline}`, beside others"),
+            ));
+        }
+        pipelines.push(project);
     }
     for (option, other) in [
         ("the name", Request::new("other-svc").parts(repo.parts())),

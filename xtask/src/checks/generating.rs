@@ -99,15 +99,12 @@ fn command_generates(cx: &Context<'_>) -> Outcome {
         Ok(())
     };
 
-    refuses(
-        &["--parts", "examples,nonsense"],
-        "`cargo xtask generate` with an unknown part",
-    )?;
-    if std::fs::read_dir(parent.path())?.next().is_some() {
-        return Err(Failure::new(
-            "a refusal leaves something behind",
-            "`cargo xtask generate` with an unknown part",
-        ));
+    for unknown in [["--parts", "examples,nonsense"], ["--ci", "nonsense"]] {
+        let what = format!("`cargo xtask generate {}`", unknown.join(" "));
+        refuses(&unknown, &what)?;
+        if std::fs::read_dir(parent.path())?.next().is_some() {
+            return Err(Failure::new("a refusal leaves something behind", what));
+        }
     }
     cx.step(&mut generate(&[]), "`cargo xtask generate` fails")?;
     let differences = cx

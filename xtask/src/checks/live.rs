@@ -84,7 +84,7 @@ fn commands_work(cx: &Context<'_>) -> Outcome {
 }
 
 /// In production a database without a password is refused; the server of the checks takes any.
-fn with_password(url: &str) -> String {
+pub(super) fn with_password(url: &str) -> String {
     let password = || {
         let (scheme, rest) = url.split_once("://").context("no scheme")?;
         let (user, place) = rest.split_once('@').context("no user")?;

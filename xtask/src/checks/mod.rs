@@ -1,22 +1,32 @@
 //! What `cargo xtask test` runs: one file per group, quick checks first.
 
+mod backup;
 mod command;
+mod compose;
 mod delivered;
 mod documents;
 mod generated;
 mod generating;
+mod image;
 mod live;
+mod manifests;
 mod metrics;
 mod openapi;
 mod options;
 mod own;
+mod pipelines;
 mod place;
+mod policy;
 mod readme;
 mod recipe;
+mod recipes;
 mod rendering;
+mod rolling;
 mod scale;
+mod slo;
 mod template;
 mod trial;
+mod upgrading;
 
 use std::time::Duration;
 
@@ -37,11 +47,21 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(readme::checks());
     checks.extend(recipe::checks());
     checks.extend(delivered::checks());
+    checks.extend(policy::checks());
+    checks.extend(pipelines::checks());
+    checks.extend(recipes::checks());
     checks.extend(openapi::checks());
+    checks.extend(manifests::checks());
     checks.extend(metrics::checks());
     checks.extend(scale::checks());
+    checks.extend(backup::checks());
+    checks.extend(rolling::checks());
+    checks.extend(slo::checks());
+    checks.extend(compose::checks());
+    checks.extend(image::checks());
     checks.extend(trial::checks());
     checks.extend(command::checks());
+    checks.extend(upgrading::checks());
     checks
 }
 

@@ -39,7 +39,7 @@ impl Kind {
 pub(super) struct Place {
     pub(super) binary: Binary,
     // In this order: the database goes before its server could.
-    _database: Option<Database>,
+    pub(super) database: Option<Database>,
     pub(super) folder: TempDir,
 }
 
@@ -50,14 +50,14 @@ pub(super) fn place_to_run(cx: &Context<'_>, kind: Kind) -> Result<Place> {
     Ok(match kind {
         Kind::Sqlite => Place {
             binary,
-            _database: None,
+            database: None,
             folder,
         },
         Kind::Postgres => {
             let database = cx.database()?;
             Place {
                 binary: binary.setting("DATABASE_URL", database.url()),
-                _database: Some(database),
+                database: Some(database),
                 folder,
             }
         }
@@ -67,9 +67,17 @@ pub(super) fn place_to_run(cx: &Context<'_>, kind: Kind) -> Result<Place> {
 /// The template's binary in place, to be run in a folder that becomes a fresh project.
 fn binary(cx: &Context<'_>, folder: &Path) -> Result<Binary> {
     cx.generate(&Request::new("aaa-svc"))?.write_to(folder)?;
-    let template = cx.repo().template();
+    Ok(Binary {
+        path: build(cx, &cx.repo().template())?,
+        folder: folder.to_path_buf(),
+        settings: Vec::new(),
+    })
+}
+
+/// The binary of a project, or of the template in place.
+pub(super) fn build(cx: &Context<'_>, project: &Path) -> Result<PathBuf> {
     let mut build = cx.cargo(
-        &template,
+        project,
         ["build", "--message-format=json-render-diagnostics"],
     );
     let (status, messages) = cx.output(&mut build)?;
@@ -77,12 +85,7 @@ fn binary(cx: &Context<'_>, folder: &Path) -> Result<Binary> {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     });
-    let path = executable
+    executable
         .filter(|_| status.success())
-        .context("the template does not build")?;
-    Ok(Binary {
-        path,
-        folder: folder.to_path_buf(),
-        settings: Vec::new(),
-    })
+        .with_context(|| format!("{} does not build", project.display()))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use regex::Regex;
 
@@ -76,10 +77,12 @@ fn commands_are_carried_out(cx: &Context<'_>) -> Outcome {
         });
         for (number, line) in in_blocks.chain(in_sentences(&text)?) {
             let is_one = !line.is_empty() && !line.starts_with('#');
-            // The former are carried out below, the next by `docs/before-you-go-live`; for the last it takes a cluster.
+            // The former are carried out below, the next by `docs/before-you-go-live`; for the last two it takes a container engine,
+            // and a cluster.
             let is_elsewhere = line.starts_with("cargo run -- ")
                 || (path == live::PAGE && line.contains("$URL"))
-                || line.starts_with("kubectl ");
+                || line.starts_with("docker compose ")
+                || (line.starts_with("kubectl ") && !line.starts_with("kubectl kustomize "));
             if is_one && !is_elsewhere {
                 // A sentence may name a command without its arguments.
                 if !typed.iter().any(|typed| is_begun_by(typed, &line)) {
@@ -220,28 +223,25 @@ fn serve(
 }
 
 /// The project as its owner commits it.
-fn start_history(cx: &Context<'_>, folder: &Path) -> Outcome {
-    let identity = [
-        "-c",
-        "user.name=strata",
-        "-c",
-        "user.email=strata@localhost",
-    ];
-    let commit = [
-        "-c",
-        "commit.gpgsign=false",
-        "commit",
-        "--quiet",
-        "--message=Begin",
-    ];
-    for arguments in [
-        &["init", "--quiet"][..],
-        &["add", "--all"],
-        &[&identity[..], &commit].concat(),
-    ] {
+pub(super) fn start_history(cx: &Context<'_>, folder: &Path) -> Outcome {
+    for arguments in [["init", "--quiet"], ["add", "--all"]] {
         cx.step(program("git", folder).args(arguments), "git fails")?;
     }
-    Ok(())
+    cx.step(&mut commit(folder), "git fails")
+}
+
+/// `git commit`, by somebody whom git need not know.
+pub(super) fn commit(folder: &Path) -> Command {
+    let mut commit = program("git", folder);
+    for setting in [
+        "user.name=strata",
+        "user.email=strata@localhost",
+        "commit.gpgsign=false",
+    ] {
+        commit.args(["-c", setting]);
+    }
+    commit.args(["commit", "--quiet", "--message=Begin"]);
+    commit
 }
 
 #[cfg(test)]

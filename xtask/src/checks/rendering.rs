@@ -315,9 +315,17 @@ fn answers_arrive(cx: &Context<'_>) -> Outcome {
             .flatten()
             .filter_map(toml::Value::as_str)
             .collect();
-        if version != Some(own_version) || name != Some("answer-svc") || parts != repo.parts() {
+        let ci = record
+            .get("answers")
+            .and_then(|answers| answers.get("ci"))
+            .and_then(toml::Value::as_str);
+        let is_right = version == Some(own_version)
+            && name == Some("answer-svc")
+            && parts == repo.parts()
+            && ci == Some(&repo.default_pipeline());
+        if !is_right {
             let said = format!(
-                ".strata.toml: version {version:?} (xtask/Cargo.toml: {own_version}), name {name:?}, parts {parts:?}"
+                ".strata.toml: version {version:?} (xtask/Cargo.toml: {own_version}), name {name:?}, parts {parts:?}, ci {ci:?}"
             );
             return Err(Failure::new("the answers are not recorded", what).at(said));
         }

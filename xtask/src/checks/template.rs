@@ -7,6 +7,7 @@ use crate::checks::check;
 use crate::context::Context;
 use crate::modules;
 use crate::postgres::{Bouncer, Postgres};
+use crate::tools;
 
 const TEST: &str = "cargo test";
 const TEST_ON_POSTGRES: &str =
@@ -92,6 +93,7 @@ pub(super) fn tests_on_postgres(cx: &Context<'_>, project: &Path) -> Outcome {
     // Some tests stop a server, which they have to start themselves.
     Postgres::provide_programs(|command| Ok(cx.execute(command)?.success()))?;
     test.env("TEST_POSTGRES_PROGRAMS_REQUIRED", "1");
+    test.env("TEST_KUBECTL", tools::kubectl(cx)?);
     let before = server.objects_made(&cx.log)?;
     cx.step(
         test.arg("--no-fail-fast"),

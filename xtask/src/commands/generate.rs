@@ -18,6 +18,7 @@ pub(crate) fn run(options: &GenerateOptions) -> Result<ExitCode> {
     let repo = Repo::find()?;
     names::check_name(&repo, &options.name)?;
     let parts = names::parts(&repo, options.parts.as_deref())?;
+    let pipeline = names::pipeline(&repo, options.ci.as_deref())?;
     let folder = options
         .dir
         .clone()
@@ -25,6 +26,7 @@ pub(crate) fn run(options: &GenerateOptions) -> Result<ExitCode> {
 
     let mut request = Request::new(&options.name)
         .parts(parts.clone())
+        .ci(&pipeline)
         .joining_the_workspace();
     request.description.clone_from(&options.description);
     into_folder(&repo, &request, &folder)?;

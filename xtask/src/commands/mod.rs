@@ -2,6 +2,7 @@
 
 pub(crate) mod fmt;
 pub(crate) mod generate;
+pub(crate) mod image;
 pub(crate) mod lint;
 pub(crate) mod test;
 pub(crate) mod try_it;

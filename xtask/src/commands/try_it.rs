@@ -29,6 +29,7 @@ pub(crate) fn run(options: &TryOptions) -> Result<ExitCode> {
     let repo = Repo::find()?;
     names::check_name(&repo, &options.name)?;
     let parts = names::parts(&repo, options.parts.as_deref())?;
+    let pipeline = names::pipeline(&repo, options.ci.as_deref())?;
     choose_port(options.port)?; // before anything that takes long
 
     // Dropped at the end, whatever happens: then the project is gone.
@@ -49,7 +50,9 @@ pub(crate) fn run(options: &TryOptions) -> Result<ExitCode> {
     let begun = Instant::now();
     generate::into_folder(
         &repo,
-        &Request::new(&options.name).parts(parts.clone()),
+        &Request::new(&options.name)
+            .parts(parts.clone())
+            .ci(&pipeline),
         &project,
     )?;
     println!(

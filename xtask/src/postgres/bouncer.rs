@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use super::database::{percent_decoded, without_password};
-use super::place_of;
+use super::database::Pieces;
 use super::private::{command, unprivileged_user};
 use crate::http;
 use crate::packages;
@@ -75,14 +74,13 @@ impl Bouncer {
 
 /// Whoever comes is let in, as the user of the server's URL.
 fn settings_for(server: &str, port: u16) -> Result<String> {
-    let place = place_of(server).context("TEST_DATABASE_URL must name a host for PgBouncer")?;
-    let (host, server_port) = place.rsplit_once(':').context("a place has a port")?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let (rest, password) = without_password(server);
-    let user = rest
-        .split_once("://")
-        .and_then(|(_, rest)| rest.split_once('@'))
-        .map_or_else(|| "postgres".to_owned(), |(user, _)| percent_decoded(user));
+    let Pieces {
+        host,
+        port: server_port,
+        user,
+        password,
+        ..
+    } = Pieces::of(server)?;
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let password = password.map_or_else(String::new, |password| {
         format!(" password={}", quoted(&password))

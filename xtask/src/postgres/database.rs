@@ -1,11 +1,14 @@
 //! Databases for single checks.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, bail};
+
+use super::place_of;
 
 /// A database of a check's own; dropped, it is gone.
 #[derive(Debug)]
@@ -20,24 +23,66 @@ pub(crate) struct Database {
 impl Database {
     /// Creates an empty one on the server that a URL names.
     pub(super) fn create(server: &str, psql: &Path, log: &Path) -> Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("strata_check_{}_{number}", std::process::id());
-        let database = Self {
-            url: with_database(server, &name),
-            name,
-            server: server.to_owned(),
-            psql: psql.to_owned(),
-            log: log.to_owned(),
-        };
+        let database = Self::planned(server, psql, log);
         if !database.ask_server("CREATE DATABASE")? {
             bail!("the database cannot be created; see {}", log.display());
         }
         Ok(database)
     }
 
+    /// Names one that isn't there yet.
+    pub(super) fn planned(server: &str, psql: &Path, log: &Path) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("strata_check_{}_{number}", std::process::id());
+        Self {
+            url: with_database(server, &name),
+            name,
+            server: server.to_owned(),
+            psql: psql.to_owned(),
+            log: log.to_owned(),
+        }
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Carries out statements as whoever made it, in another database of the server if one is named; whether that went well.
+    pub(crate) fn run(&self, database: Option<&str>, statements: &str) -> Result<bool> {
+        let mut file = tempfile::NamedTempFile::new()?;
+        file.write_all(statements.as_bytes())?;
+        let url = database.map_or_else(
+            || self.url.clone(),
+            |name| with_database(&self.server, name),
+        );
+        let output = File::options().create(true).append(true).open(&self.log)?;
+        let mut command = self.client_of(&url);
+        command.arg("--file").arg(file.path());
+        command.stdout(output.try_clone()?).stderr(output);
+        Ok(command.status()?.success())
+    }
+
+    /// Its URL in pieces.
+    pub(crate) fn pieces(&self) -> Result<Pieces> {
+        Pieces::of(&self.url)
+    }
+
+    /// All rows of all tables, as text.
+    pub(crate) fn rows(&self) -> Result<String> {
+        let query = "SELECT table_name, \
+            query_to_xml(format('SELECT t::text AS row FROM %I AS t ORDER BY 1', table_name), true, false, '') \
+            FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1";
+        let output = self.psql(&self.url, query).arg("--tuples-only").output()?;
+        if !output.status.success() {
+            bail!("psql: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// The server's client, which carries out these statements in this database.
+    pub(crate) fn client(&self, statements: &str) -> Command {
+        self.psql(&self.url, statements)
     }
 
     /// Its number among all objects of the server, which are numbered as they are made.
@@ -46,7 +91,10 @@ impl Database {
             "SELECT oid FROM pg_database WHERE datname = '{}'",
             self.name
         );
-        let output = self.psql(&query).arg("--tuples-only").output()?;
+        let output = self
+            .psql(&self.server, &query)
+            .arg("--tuples-only")
+            .output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         text.trim()
             .parse()
@@ -55,15 +103,21 @@ impl Database {
 
     fn ask_server(&self, statement: &str) -> Result<bool> {
         let output = File::options().create(true).append(true).open(&self.log)?;
-        let mut command = self.psql(&format!("{statement} {}", self.name));
+        let mut command = self.psql(&self.server, &format!("{statement} {}", self.name));
         command.stdout(output.try_clone()?).stderr(output);
         Ok(command.status()?.success())
     }
 
-    /// The server's client with one statement.
-    fn psql(&self, statement: &str) -> Command {
+    /// The client with one statement for the database of a URL.
+    fn psql(&self, url: &str, statement: &str) -> Command {
+        let mut command = self.client_of(url);
+        command.args(["--command", statement]);
+        command
+    }
+
+    fn client_of(&self, url: &str) -> Command {
         // The password goes into the environment: everybody on this machine can read the arguments.
-        let (server, password) = without_password(&self.server);
+        let (server, password) = without_password(url);
         let mut command = Command::new(&self.psql);
         command.args([
             "--no-psqlrc",
@@ -73,7 +127,6 @@ impl Database {
             "--dbname",
             &server,
         ]);
-        command.args(["--command", statement]);
         command.envs(password.map(|password| ("PGPASSWORD", password)));
         command.stdin(Stdio::null());
         command
@@ -84,6 +137,34 @@ impl Drop for Database {
     fn drop(&mut self) {
         // A private server goes anyway; on somebody's own, what is left has a telling name.
         let _ = self.ask_server("DROP DATABASE IF EXISTS");
+    }
+}
+
+/// A URL as those take it who want its pieces one by one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Pieces {
+    pub(crate) host: String,
+    pub(crate) port: String,
+    pub(crate) user: String,
+    pub(crate) password: Option<String>,
+    pub(crate) name: String,
+}
+
+impl Pieces {
+    pub(super) fn of(url: &str) -> Result<Self> {
+        let place = place_of(url).context("TEST_DATABASE_URL must name a host for this check")?;
+        let (host, port) = place.rsplit_once(':').context("a place has a port")?;
+        let (rest, password) = without_password(url);
+        let (_, rest) = rest.split_once("://").context("a URL has a scheme")?;
+        let user = rest.split_once('@').map_or("postgres", |(user, _)| user);
+        let name = rest.split('?').next().and_then(|rest| rest.split_once('/'));
+        Ok(Self {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: port.to_owned(),
+            user: percent_decoded(user),
+            password,
+            name: percent_decoded(name.map_or("", |(_, name)| name)),
+        })
     }
 }
 
@@ -146,6 +227,24 @@ mod tests {
         assert_eq!(
             with_database("postgres://localhost", "mine"),
             "postgres://localhost/mine"
+        );
+    }
+
+    #[test]
+    fn a_url_is_taken_to_pieces() {
+        let pieces = Pieces::of("postgres://me:p%40s's@[::1]:5433/x?a=b").unwrap();
+        let expected = Pieces {
+            host: "::1".to_owned(),
+            port: "5433".to_owned(),
+            user: "me".to_owned(),
+            password: Some("p@s's".to_owned()),
+            name: "x".to_owned(),
+        };
+        assert_eq!(pieces, expected);
+        let pieces = Pieces::of("postgres://db.example").unwrap();
+        assert_eq!(
+            (&*pieces.user, &*pieces.port, &*pieces.name),
+            ("postgres", "5432", "")
         );
     }
 

@@ -4,6 +4,7 @@ mod bouncer;
 mod database;
 mod private;
 mod programs;
+mod secured;
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -13,9 +14,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub(crate) use self::bouncer::Bouncer;
-pub(crate) use self::database::Database;
+pub(crate) use self::database::{Database, Pieces};
 use self::private::Server;
 use self::programs::{find_client, find_programs};
+pub(crate) use self::secured::{Role, Secured};
 use crate::packages;
 
 const BY_HAND: &str = "PostgreSQL 14 or newer is needed and was not found, neither on PATH nor where systems usually keep it. \
@@ -68,16 +70,39 @@ impl Postgres {
         })
     }
 
+    /// One of the check's own, to be stopped whenever the check likes: by dropping it.
+    pub(crate) fn private(
+        log: &Path,
+        run: impl FnMut(&mut Command) -> Result<bool>,
+    ) -> Result<Self> {
+        Self::provide_programs(run)?;
+        let server = Server::start(&find_programs().context(BY_HAND)?, log)?;
+        Ok(Self {
+            url: server.url().to_owned(),
+            psql: find_client(),
+            private: Some(server),
+        })
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Creates an empty database.
     pub(crate) fn create_database(&self, log: &Path) -> Result<Database> {
-        let psql = self.psql.as_deref().context(
+        Database::create(&self.url, self.client()?, log)
+    }
+
+    /// A database that somebody else is going to create; if that happens, it is dropped like one of ours.
+    pub(crate) fn planned_database(&self, log: &Path) -> Result<Database> {
+        Ok(Database::planned(&self.url, self.client()?, log))
+    }
+
+    /// `psql`; the other client programs stand beside it.
+    pub(crate) fn client(&self) -> Result<&Path> {
+        self.psql.as_deref().context(
             "psql is needed to create a database (Debian, Ubuntu: `apt-get install postgresql-client`)",
-        )?;
-        Database::create(&self.url, psql, log)
+        )
     }
 
     /// Sees to it that servers can be started here, also if the one that is used runs elsewhere.

@@ -1,8 +1,9 @@
 //! A server of our own, started from installed programs and thrown away.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ pub(super) struct Server {
     url: String,
     // In this order: it stops before its folder goes.
     _process: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -31,8 +32,23 @@ impl Server {
         &self.url
     }
 
-    /// Starts one with the programs of a folder; what they say goes to `log`.
+    /// The folder of its socket, where it listens beside the port.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Starts one that lets everybody in, with the programs of a folder; what they say goes to `log`.
     pub(super) fn start(programs: &Path, log: &Path) -> Result<Self> {
+        Self::start_with(programs, log, &[], &[])
+    }
+
+    /// The same with settings of its own, and files in its data folder: name and content.
+    pub(super) fn start_with(
+        programs: &Path,
+        log: &Path,
+        settings: &[&str],
+        files: &[(&str, Vec<u8>)],
+    ) -> Result<Self> {
         let user = unprivileged_user()?;
         // Not below a home folder, which the unprivileged user could not enter.
         let folder = TempDir::with_prefix_in("strata-postgres-", "/tmp")
@@ -61,15 +77,23 @@ impl Server {
         {
             bail!("initdb failed; see {}", log.display());
         }
+        for (name, content) in files {
+            let path = folder.path().join("data").join(name);
+            std::fs::write(&path, content)?;
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+            if let Some((uid, gid)) = user {
+                std::os::unix::fs::chown(&path, Some(uid), Some(gid))?;
+            }
+        }
         // Somebody else may take the port between our looking and the server's start.
         for _ in 0..5 {
             let port = http::free_port()?.to_string();
-            if let Some(process) = serve(&port, &program)? {
+            if let Some(process) = serve(&port, settings, &program)? {
                 let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
                 return Ok(Self {
                     url,
                     _process: process,
-                    _folder: folder,
+                    folder,
                 });
             }
         }
@@ -81,7 +105,11 @@ impl Server {
 }
 
 /// Starts the server and waits until it is ready; none if it ends instead.
-fn serve(port: &str, program: &impl Fn(&str) -> Result<Command>) -> Result<Option<Child>> {
+fn serve(
+    port: &str,
+    settings: &[&str],
+    program: &impl Fn(&str) -> Result<Command>,
+) -> Result<Option<Child>> {
     let mut server = program("postgres")?;
     server.args(["-D", "data", "-k", ".", "-p", port]);
     for setting in [
@@ -91,7 +119,10 @@ fn serve(port: &str, program: &impl Fn(&str) -> Result<Command>) -> Result<Optio
         "fsync=off",
         "synchronous_commit=off",
         "full_page_writes=off",
-    ] {
+    ]
+    .iter()
+    .chain(settings)
+    {
         server.args(["-c", setting]);
     }
     // SIGINT asks for a fast shutdown; SIGTERM would wait for clients.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::ExposeSecret;
 
 use super::{
-    DatabaseConfig, Secret, SslMode,
+    DatabaseConfig, PasswordFile, Secret, SslMode,
     database_url::{PostgresUrl, is_postgres},
 };
 
@@ -13,7 +13,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub enum DatabaseAddress {
     /// A PostgreSQL server.
-    Postgres(PostgresAddress),
+    Postgres(Box<PostgresAddress>),
     /// The URL of a SQLite file, `sqlite://…`.
     Sqlite(String),
 }
@@ -29,6 +29,8 @@ pub struct PostgresAddress {
     pub user: String,
     /// Password of the user.
     pub password: Option<Secret>,
+    /// Where another one is found if that is changed while the service runs: only a file can.
+    pub password_file: Option<PasswordFile>,
     /// Name of the database.
     pub name: String,
     /// How far the server's certificate is checked.
@@ -53,12 +55,15 @@ impl DatabaseConfig {
     pub fn address(&self) -> Result<DatabaseAddress, String> {
         // Parts win over a URL: one that was set beside them is refused, so it is the default.
         if let Some(host) = &self.host {
-            return Ok(DatabaseAddress::Postgres(self.address_of_parts(host)));
+            let address = self.address_of_parts(host);
+            return Ok(DatabaseAddress::Postgres(Box::new(address)));
         }
         match self.url.as_ref().map(ExposeSecret::expose_secret) {
             Some(url) if is_postgres(url) => {
                 let url = PostgresUrl::parse(url)?;
-                Ok(DatabaseAddress::Postgres(self.address_of_url(url)))
+                Ok(DatabaseAddress::Postgres(Box::new(
+                    self.address_of_url(url),
+                )))
             }
             Some(url) if url.starts_with("sqlite:") => Ok(DatabaseAddress::Sqlite(url.to_owned())),
             Some(_) => Err("must begin with postgres:// or sqlite://".to_owned()),
@@ -76,6 +81,7 @@ impl DatabaseConfig {
             port: self.port.unwrap_or(PORT),
             user: self.user.clone().unwrap_or_default(),
             password: self.password.clone(),
+            password_file: self.password.as_ref().and_then(PasswordFile::alone),
             name: self.name.clone().unwrap_or_default(),
             ssl_mode: self.ssl_mode,
             ssl_root_cert: self.ssl_root_cert.clone(),
@@ -87,11 +93,16 @@ impl DatabaseConfig {
     fn address_of_url(&self, url: PostgresUrl) -> PostgresAddress {
         let parameters = url.parameters;
         let of_url = url.password.as_deref().map(Secret::from);
+        let password_file = match (&of_url, &self.url) {
+            (Some(_), Some(secret)) => PasswordFile::in_url(secret, &url.user),
+            _ => self.password.as_ref().and_then(PasswordFile::alone),
+        };
         PostgresAddress {
             host: url.host,
             port: url.port.unwrap_or(PORT),
             user: url.user,
             password: of_url.or_else(|| self.password.clone()),
+            password_file,
             name: url.name,
             ssl_mode: parameters.ssl_mode.unwrap_or(self.ssl_mode),
             ssl_root_cert: parameters

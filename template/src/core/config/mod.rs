@@ -9,6 +9,7 @@
 //! | what the keys of a section are | the file of its name, such as `server.rs` |
 //! | which of several values counts, and how files are read | `sources/` |
 //! | what a URL of the database may hold, and what becomes of it | `database_url.rs`, `database_address.rs` |
+//! | how the database's password is read again | `password_file.rs` |
 //! | what a struct says about its keys | `section.rs`, `field.rs` |
 //! | how text becomes a section | `read.rs` |
 //! | what is refused | `check.rs`, `timeouts.rs`, `unknown.rs`, `secret.rs` |
@@ -39,6 +40,7 @@ mod list;
 mod log;
 #[cfg(feature = "otlp")]
 mod otel;
+mod password_file;
 mod problem;
 mod rate_limit;
 mod read;
@@ -67,6 +69,7 @@ pub use list::List;
 pub use log::{LogConfig, LogFormat};
 #[cfg(feature = "otlp")]
 pub use otel::{OtelConfig, OtelExporter, OtlpProtocol, TracesSampler};
+pub use password_file::PasswordFile;
 pub use problem::{ConfigError, Problem};
 pub use rate_limit::{ForwardedHeader, RateLimitConfig, TrustedProxies};
 pub use reference::{GeneratedFile, example, pages};

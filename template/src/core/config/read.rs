@@ -1,13 +1,29 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use figment::{Figment, error::Kind as ErrorKind, providers::Serialized};
+use serde::{Deserialize, Serialize};
 use validator::ValidationError;
 
 use super::{
     Checks, Problem, Section,
     field::{Field, SectionFields},
     report::Report,
+    sources::Source,
 };
+
+/// What a field's type is read from.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum FieldValue {
+    Text(String),
+    /// A secret, which also remembers where it is found if it changes.
+    OfFile {
+        text: String,
+        file: PathBuf,
+    },
+}
+
+type FieldValues = BTreeMap<String, FieldValue>;
 
 /// Reads one section from what is set.
 pub(super) struct Reader<'a, 'r> {
@@ -35,21 +51,32 @@ impl Reader<'_, '_> {
     }
 
     /// What each field is set to. An empty value of an optional field means that it is not set.
-    fn values(&self) -> BTreeMap<String, String> {
+    fn values(&self) -> FieldValues {
         let env = self.report.env;
         let value = |field: &Field| {
-            let value = match self.report.setting(&field.key) {
-                Some(setting) => setting.value.as_str(),
-                None => field.default_in(env)?,
+            let setting = self.report.setting(&field.key);
+            let text = match setting {
+                Some(setting) => setting.value.clone(),
+                None => field.default_in(env)?.to_owned(),
             };
-            let unset = value.is_empty() && field.optional;
-            (!unset).then(|| (field.name.clone(), value.to_owned()))
+            if text.is_empty() && field.optional {
+                return None;
+            }
+            let value = match setting.map(|setting| &setting.source) {
+                // A path that is no UTF-8 can't be handed on.
+                Some(Source::SecretFile(file)) if field.is_secret() && file.to_str().is_some() => {
+                    let file = file.clone();
+                    FieldValue::OfFile { text, file }
+                }
+                _ => FieldValue::Text(text),
+            };
+            Some((field.name.clone(), value))
         };
         self.section.fields.iter().filter_map(value).collect()
     }
 
     /// Reports fields that must have a value and have none.
-    fn report_missing(&mut self, values: &mut BTreeMap<String, String>) {
+    fn report_missing(&mut self, values: &mut FieldValues) {
         for field in &self.section.fields {
             if !field.optional && !values.contains_key(&field.name) {
                 let accepted = format!("it accepts {}", field.accepted());
@@ -63,7 +90,7 @@ impl Reader<'_, '_> {
 
     /// One flat figment for the section, of text only: each field's type decides what it is read as, so a secret `0123` keeps its
     /// zero.
-    fn extract<S: Section>(&mut self, values: &mut BTreeMap<String, String>) -> Option<S> {
+    fn extract<S: Section>(&mut self, values: &mut FieldValues) -> Option<S> {
         // Each round mends one field; one that was mended before can't be.
         for _ in 0..=self.section.fields.len() {
             let error = match Figment::from(Serialized::defaults(&*values)).extract_lossy::<S>() {
@@ -113,11 +140,11 @@ impl Reader<'_, '_> {
     }
 
     /// Puts something readable in the place of a value that was refused.
-    fn stand_in(&self, field: &Field, values: &mut BTreeMap<String, String>) {
+    fn stand_in(&self, field: &Field, values: &mut FieldValues) {
         let default = field.default_in(self.report.env).map(str::to_owned);
         match default.or_else(|| field.any_value()) {
             Some(value) if !(value.is_empty() && field.optional) => {
-                values.insert(field.name.clone(), value)
+                values.insert(field.name.clone(), FieldValue::Text(value))
             }
             _ => values.remove(&field.name),
         };

@@ -1,34 +1,78 @@
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, path::PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::{read::FieldValue, sources::text_of};
+
 /// A value that is never shown: not by `Debug`, in an error, in a log or by `config explain`.
 ///
 /// A `SecretString` that also says so in its schema. This is how everything that prints a setting knows what to redact; a field
 /// of type `SecretString` would need an attribute for it, which could be forgotten.
+///
+/// It knows the file of the secrets directory that it came from, so that it can be [read again](Self::read_again).
 #[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(SecretString);
+#[serde(from = "FieldValue")]
+pub struct Secret {
+    text: SecretString,
+    file: Option<PathBuf>,
+}
 
 impl Secret {
     /// The secret in the type that libraries accept.
     #[must_use]
     pub fn to_secret_string(&self) -> SecretString {
-        self.0.clone()
+        self.text.clone()
+    }
+
+    /// Whether it came from a file, the only place where it can change while the process runs.
+    #[must_use]
+    pub fn is_from_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// What its file holds now; without a file, the same as ever.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file, to follow the secret's name.
+    pub fn read_again(&self) -> Result<Self, String> {
+        let Some(file) = &self.file else {
+            return Ok(self.clone());
+        };
+        Ok(Self {
+            text: text_of(file)?.into(),
+            file: Some(file.clone()),
+        })
+    }
+}
+
+impl From<FieldValue> for Secret {
+    fn from(value: FieldValue) -> Self {
+        let (text, file) = match value {
+            FieldValue::Text(text) => (text, None),
+            FieldValue::OfFile { text, file } => (text, Some(file)),
+        };
+        Self {
+            text: text.into(),
+            file,
+        }
     }
 }
 
 impl ExposeSecret<str> for Secret {
     fn expose_secret(&self) -> &str {
-        self.0.expose_secret()
+        self.text.expose_secret()
     }
 }
 
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Self {
+            text: text.into(),
+            file: None,
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 //! | rows one by one | `stream.rs` |
 //! | the conversion to SeaORM's traits | `executor.rs` |
 //! | how connections are opened, and kept warm | `manager.rs`, `opening.rs`, `postgres.rs`, `sqlite/`, `keeper.rs` |
+//! | what becomes of a password that is changed | `password.rs` |
 //! | what of the configuration reaches the pool | `settings.rs` |
 //! | what a repository fails with: [`DataError`](crate::core::database::DataError) | `error.rs` |
 //! | what is counted and measured | `metrics.rs`, `status.rs` |
@@ -34,6 +35,7 @@ mod manager;
 mod metrics;
 pub mod migrator;
 mod opening;
+mod password;
 mod pool;
 mod postgres;
 mod queries;

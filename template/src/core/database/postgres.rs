@@ -1,14 +1,19 @@
 //! Connections to PostgreSQL, and how they get our settings.
 
-use std::{sync::Once, time::Duration};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use sea_orm::{
     TransactionOptions,
     sqlx::{
-        self, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection,
-        Row as _, postgres::PgConnectOptions,
+        self, AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _,
+        postgres::PgConnectOptions,
     },
 };
+
+use super::password::Password;
 
 /// How often the server looks whether we are still there while it works for us. With it, hanging up ends the statement; the
 /// pool's slot is held for [`HOLD`](super::guard::HOLD) until that has surely happened. Measured to cost nothing.
@@ -17,7 +22,9 @@ const CHECK_INTERVAL_MS: u64 = 10;
 /// Where a server is, and what holds for our connections to it.
 #[derive(Clone)]
 pub(super) struct Server {
+    /// All but the password.
     pub(super) options: PgConnectOptions,
+    pub(super) password: Arc<Password>,
     /// Settings of the owner's that are sent with ours: behind a pooler, which refuses them as start-up options.
     pub(super) settings: Vec<(String, String)>,
     /// A pooler stands between, and gives a connection a server for one transaction at a time.
@@ -39,7 +46,7 @@ impl Pg {
         server: &Server,
         command_timeout: Option<Duration>,
     ) -> Result<Self, sqlx::Error> {
-        let mut connection = server.options.connect().await?;
+        let mut connection = server.password.open(&server.options).await?;
         let scope = if server.pooled { "SET LOCAL" } else { "SET" };
         // the limit is the server's, so it holds whatever becomes of us; 0 is PostgreSQL's "none"
         let millis = command_timeout.map_or(0, |timeout| timeout.as_millis());

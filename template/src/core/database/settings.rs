@@ -11,9 +11,8 @@ use sea_orm::{
         postgres::{PgConnectOptions, PgSslMode},
     },
 };
-use secrecy::ExposeSecret;
 
-use super::{keeper::Policy, postgres::Server};
+use super::{keeper::Policy, password::Password, postgres::Server};
 use crate::core::config::{DatabaseAddress, DatabaseConfig, Pooler, PostgresAddress, SslMode};
 
 /// Where the database is. Passwords are in here, so it isn't `Debug`.
@@ -88,7 +87,9 @@ impl Url {
         match config.address().map_err(|reason| refused(&reason))? {
             DatabaseAddress::Postgres(address) => {
                 let pooled = config.pooler == Pooler::Transaction;
-                Ok(Self::Postgres(Box::new(postgres(address, service, pooled))))
+                Ok(Self::Postgres(Box::new(postgres(
+                    *address, service, pooled,
+                ))))
             }
             #[cfg(feature = "sqlite")]
             DatabaseAddress::Sqlite(url) => {
@@ -114,12 +115,10 @@ impl Url {
 /// sqlx begins with what libpq's variables say (`PGUSER`, `PGPASSWORD`, `PGSSLROOTCERT`, …), so nothing is left out here. What can't
 /// be overruled, `PGOPTIONS` and a client's certificate, the configuration warns of.
 fn postgres(address: PostgresAddress, service: &str, pooled: bool) -> Server {
-    let password = address.password.as_ref().map(ExposeSecret::expose_secret);
     let mut options = PgConnectOptions::new_without_pgpass()
         .host(&address.host)
         .port(address.port)
         .username(&address.user)
-        .password(password.unwrap_or_default()) // none and an empty one are the same to sqlx
         .database(&address.name)
         .ssl_mode(match address.ssl_mode {
             SslMode::Disable => PgSslMode::Disable,
@@ -146,6 +145,7 @@ fn postgres(address: PostgresAddress, service: &str, pooled: bool) -> Server {
     }
     Server {
         options,
+        password: Arc::new(Password::new(address.password, address.password_file)),
         settings,
         pooled,
     }

@@ -33,16 +33,23 @@ async fn livez() -> Json<ProbeOut> {
 /// to stop.
 #[utoipa::path(get, path = "/readyz", responses((status = OK, body = ProbeOut)))]
 async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
+    match why_not_ready(&app).await {
+        None => Ok(Json(ProbeOut { ok: true })),
+        Some(why) => {
+            let detail = format!("Not ready: {why}.");
+            Err(AppError::unavailable(detail, RETRY_AFTER))
+        }
+    }
+}
+
+/// What keeps the service from being ready now, if anything does.
+pub(super) async fn why_not_ready(app: &AppState) -> Option<String> {
     if app.component::<Lifecycle>().is_ending() {
-        return Err(AppError::unavailable("Not ready: draining.", RETRY_AFTER));
+        return Some("draining".to_owned());
     }
-    let report = app.component::<Health>().readiness(&app).await;
-    let unready: Vec<_> = report.failing().collect();
-    if unready.is_empty() {
-        return Ok(Json(ProbeOut { ok: true }));
-    }
-    let detail = format!("Not ready: {}.", unready.join(", "));
-    Err(AppError::unavailable(detail, RETRY_AFTER))
+    let report = app.component::<Health>().readiness(app).await;
+    let failing: Vec<_> = report.failing().collect();
+    (!failing.is_empty()).then(|| failing.join(", "))
 }
 
 /// How is everything the service depends on?

@@ -70,6 +70,22 @@ async fn what_clients_invent_makes_no_new_series() {
     }
 }
 
+/// A probe that fails is no request that failed, and one that is fast is no fast request.
+#[tokio::test]
+async fn probes_and_scrapes_are_not_measured() {
+    metrics::install().unwrap();
+    let app = TestApp::without_database();
+    for path in ["/livez", "/readyz", "/health", "/version"] {
+        app.get(path).await;
+    }
+    scrape(&app).await;
+    let scraped = scrape(&app).await;
+    for path in ["/livez", "/readyz", "/health", "/version", "/metrics"] {
+        let measured = format!("http_route=\"{path}\"");
+        assert!(!scraped.contains(&measured), "{scraped}");
+    }
+}
+
 #[tokio::test]
 async fn a_request_whose_client_leaves_is_no_longer_active_and_counts_as_499() {
     const ACTIVE: &str = r#"http_server_active_requests{http_request_method="HEAD"}"#;

@@ -100,6 +100,9 @@ async fn no_accepted_request_fails_when_the_service_stops() {
         "{}",
         readiness.text()
     );
+    let scraped = get(management, "/metrics").await.unwrap();
+    let is_shown = scraped.text().lines().any(|line| line == "app_ready 0");
+    assert!(is_shown, "{}", scraped.text());
     assert_eq!(
         get(management, "/livez").await.unwrap().status,
         200,

@@ -11,6 +11,8 @@ use super::{AppEnv, ConfigError, Problem};
 mod env_file;
 mod secrets_dir;
 
+pub(super) use secrets_dir::text_of;
+
 /// What sets a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -24,7 +26,7 @@ pub enum Source {
         line: usize,
     },
     /// A file of the secrets directory.
-    SecretFile(String),
+    SecretFile(PathBuf),
     /// The environment of the process.
     Environment,
 }
@@ -43,7 +45,7 @@ impl fmt::Display for Source {
         match self {
             Self::Default => f.write_str("default"),
             Self::EnvFile { path, line } => write!(f, "{path}:{line}"),
-            Self::SecretFile(path) => f.write_str(path),
+            Self::SecretFile(path) => f.write_str(&shown(path)),
             Self::Environment => f.write_str("environment"),
         }
     }

@@ -40,12 +40,13 @@ impl Own {
     pub(super) async fn connect(url: &Url) -> Result<Self, DbErr> {
         match url {
             Url::Postgres(server) => {
-                let options = &server.options;
                 // The pool would try a port that refuses again and again until its limit, and then not say why it gave up.
-                let first = options.connect().await.map_err(connection_error)?;
+                let first = server.password.open(&server.options).await;
+                let first = first.map_err(connection_error)?;
                 first.close().await.map_err(connection_error)?;
-                let pool = only_one(options).await?;
-                pool.set_connect_options(options.clone().socket(NOWHERE));
+                let options = server.password.completing(&server.options);
+                let pool = only_one(&options).await?;
+                pool.set_connect_options(options.socket(NOWHERE));
                 let own = Self(SqlxPostgresConnector::from_sqlx_postgres_pool(pool));
                 // as a statement, because a `PgBouncer` in front of the server refuses start-up options that it doesn't know
                 own.execute_unprepared(NO_LIMITS).await?;

@@ -32,9 +32,9 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// Who calls: what is worth a log line differs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Traffic {
-    /// Clients: every request is logged.
+    /// Clients: every request is logged and measured.
     Clients,
-    /// Probes, every few seconds: logged in full only at `debug`, and when something is wrong.
+    /// Probes and scrapes, every few seconds: not measured, and logged in full only at `debug`, and when something is wrong.
     Probes,
 }
 
@@ -158,7 +158,7 @@ struct Line {
     traffic: Traffic,
     is_preflight: bool,
     meter: Meter,
-    _active: Active,
+    _active: Option<Active>,
     trace: Span,
     spent: TimeSpent,
     written: bool,
@@ -192,7 +192,8 @@ impl Line {
             traffic,
             is_preflight: is_preflight(request),
             meter,
-            _active: Active::begin(method_label(request.method())),
+            _active: (traffic == Traffic::Clients)
+                .then(|| Active::begin(method_label(request.method()))),
             trace,
             spent,
             written: false,
@@ -218,8 +219,11 @@ impl Line {
         let duration = self.start.elapsed();
         let in_database = self.spent.in_database();
         let db_ms = (!in_database.is_zero()).then(|| milliseconds(in_database));
-        let meter = &self.meter;
-        meter.record(method_label(method), matched, status, duration);
+        // Probes would hide how clients fare: while the service isn't ready they fail, and otherwise they are the fastest.
+        if self.traffic == Traffic::Clients {
+            let meter = &self.meter;
+            meter.record(method_label(method), matched, status, duration);
+        }
         span::end(&self.trace, status);
         macro_rules! line {
             ($level:ident, $($failure:tt)*) => {

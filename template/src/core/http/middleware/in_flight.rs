@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use futures::future::Either;
-use metrics::counter;
+use metrics::{counter, gauge};
 use tower::Service;
 use tracing::warn;
 
@@ -20,8 +20,11 @@ use crate::core::http::error::{AppError, ProblemCode};
 
 /// The metric of requests that were answered with 503 at once.
 const SHED: &str = "http_server_requests_shed_total";
+/// The metric of the limit itself: how near it is, only the two together say.
+const MAX: &str = "http_server_active_requests_max";
 
 crate::register_metrics! {
+    gauge MAX: "Requests that may be under way.";
     counter SHED: "Requests answered with 503 at once, since SERVER_MAX_IN_FLIGHT were under way.";
 }
 
@@ -40,7 +43,9 @@ pub(super) struct Limit {
 }
 
 impl Limit {
+    #[expect(clippy::cast_precision_loss, reason = "at most 100000")]
     pub(super) fn new(most: usize) -> Arc<Self> {
+        gauge!(MAX).set(most as f64);
         Arc::new(Self {
             most,
             running: AtomicUsize::new(0),

@@ -12,7 +12,13 @@ use tracing::warn;
 /// The metric of open connections, without those of the management port.
 const CONNECTIONS: &str = "http_server_connections";
 
-crate::register_metrics! { gauge CONNECTIONS: "Open connections."; }
+/// The metric of how many there may be.
+const MAX: &str = "http_server_connections_max";
+
+crate::register_metrics! {
+    gauge CONNECTIONS: "Open connections.";
+    gauge MAX: "Connections that may be open.";
+}
 
 /// How often the log says that a port is full.
 const REMINDER: Duration = Duration::from_mins(1);
@@ -40,7 +46,9 @@ pub(super) struct Place {
 
 impl Places {
     /// So many and no more. They are shown as a metric.
+    #[expect(clippy::cast_precision_loss, reason = "at most 1000000")]
     pub(super) fn limited(count: usize) -> Self {
+        gauge!(MAX).set(count as f64);
         Self {
             limit: Some(Limit {
                 places: Arc::new(Semaphore::new(count)),

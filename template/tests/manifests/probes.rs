@@ -1,0 +1,161 @@
+//! Probes ask what the service answers, and have the patience that it needs.
+
+use app::{
+    commands::Cli,
+    core::{
+        config::{DatabaseConfig, ServerConfig},
+        http::{Api, Exposure},
+    },
+};
+use clap::Parser as _;
+use k8s_openapi::api::core::v1::Probe;
+
+use crate::{
+    kubectl::{Rendering, renderings},
+    objects::Pod,
+};
+
+/// What the last telemetry may take after everything else has ended: two seconds to send it, one for what is left of work.
+const TELEMETRY_SECS: u64 = 3;
+
+#[track_caller]
+fn probes(rendering: &Rendering, pod: &Pod) -> [(&'static str, Probe); 3] {
+    let main = pod.main();
+    let found = [
+        ("startupProbe", &main.startup_probe),
+        ("readinessProbe", &main.readiness_probe),
+        ("livenessProbe", &main.liveness_probe),
+    ];
+    found.map(|(name, probe)| {
+        let probe = probe.clone();
+        (
+            name,
+            probe.unwrap_or_else(|| panic!("{}: there is no {name}", rendering.name)),
+        )
+    })
+}
+
+#[test]
+fn probes_ask_management_routes_on_the_management_port() {
+    let routes = Api::registered().unwrap();
+    for rendering in renderings() {
+        let api = rendering.api();
+        let config = rendering.api_config();
+        let management = config.section::<ServerConfig>().management_port;
+        for (name, probe) in probes(rendering, &api) {
+            let place = format!("{}: {name}", rendering.name);
+            let get = probe
+                .http_get
+                .unwrap_or_else(|| panic!("{place}: it should be httpGet"));
+            let port = api.port(&get.port).map(|port| port.container_port);
+            assert_eq!(
+                port,
+                management.map(i32::from),
+                "{place}: the port should be SERVER_MANAGEMENT_PORT"
+            );
+            let path = get.path.unwrap_or_default();
+            let route = routes
+                .table()
+                .iter()
+                .find(|row| row.path == path && row.method == "GET");
+            let route = route.unwrap_or_else(|| {
+                panic!("{place}: the service has no {path}; `routes` lists what it has")
+            });
+            assert_eq!(route.exposure, Exposure::Management, "{place}: {path}");
+            let expected = if name == "readinessProbe" {
+                "/readyz"
+            } else {
+                "/livez"
+            };
+            assert_eq!(
+                path, expected,
+                "{place}: a restart does not bring back what /readyz asks for"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pod_may_take_as_long_to_start_as_it_waits_for_the_database() {
+    for rendering in renderings() {
+        let [(_, startup), ..] = probes(rendering, &rendering.api());
+        let budget = startup.period_seconds.unwrap_or(10) * startup.failure_threshold.unwrap_or(3);
+        let wait = rendering
+            .api_config()
+            .section::<DatabaseConfig>()
+            .connect_wait_secs;
+        assert!(
+            u64::from(budget.unsigned_abs()) > wait,
+            "{}: the startupProbe gives up after {budget} s, while the service waits {wait} s for the database \
+             (DATABASE_CONNECT_WAIT_SECS): raise failureThreshold",
+            rendering.name
+        );
+    }
+}
+
+/// The checks behind `/readyz` have 0.7 s.
+#[test]
+fn probes_wait_for_the_checks_behind_them() {
+    for rendering in renderings() {
+        for (name, probe) in probes(rendering, &rendering.api()) {
+            assert!(
+                probe.timeout_seconds.unwrap_or(1) >= 2,
+                "{}: {name}: timeoutSeconds",
+                rendering.name
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pod_that_is_told_to_stop_gets_the_time_to_do_so() {
+    for rendering in renderings() {
+        let config = rendering.api_config();
+        let server = config.section::<ServerConfig>();
+        let needed = server.shutdown_drain_secs + server.shutdown_timeout_secs + TELEMETRY_SECS;
+        let grace = rendering
+            .api()
+            .spec
+            .termination_grace_period_seconds
+            .unwrap_or(30);
+        assert!(
+            grace.unsigned_abs() > needed,
+            "{}: terminationGracePeriodSeconds is {grace}, and stopping takes up to {needed} s: SERVER_SHUTDOWN_DRAIN_SECS, \
+             SERVER_SHUTDOWN_TIMEOUT_SECS and {TELEMETRY_SECS} s for the last telemetry",
+            rendering.name
+        );
+    }
+}
+
+#[test]
+fn what_the_containers_run_are_commands_of_the_binary() {
+    for rendering in renderings() {
+        let api = rendering.api();
+        let image = api.main().image.clone();
+        for pod in rendering.pods() {
+            for container in pod
+                .containers()
+                .filter(|container| container.image == image)
+            {
+                assert_eq!(
+                    container.command, None,
+                    "{}: {}: {}: the image's entry point is the service; `args` says which of its commands",
+                    rendering.name, pod.owner, container.name
+                );
+                let arguments = container.args.iter().flatten().map(String::as_str);
+                let parsed = Cli::try_parse_from(std::iter::once("service").chain(arguments));
+                assert!(
+                    parsed.is_ok(),
+                    "{}: {}: {}: {}",
+                    rendering.name,
+                    pod.owner,
+                    container.name,
+                    parsed
+                        .err()
+                        .map(|error| error.to_string())
+                        .unwrap_or_default()
+                );
+            }
+        }
+    }
+}
