@@ -115,7 +115,8 @@ pub(crate) fn unpack_from(
 ) -> Result<()> {
     const UNPACK: &str = r#"
 mkdir -p apt/lists/partial apt/cache/archives/partial
-echo "deb [signed-by=$3] http://deb.debian.org/debian $1 main" > apt/sources.list
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep --max-count=1 '/debian/*$')
+echo "deb [signed-by=$3] $mirror $1 main" > apt/sources.list
 aside="-o Dir::Etc::SourceList=$PWD/apt/sources.list -o Dir::Etc::SourceParts=/dev/null \
     -o Dir::State::Lists=$PWD/apt/lists -o Dir::Cache=$PWD/apt/cache"
 apt-get --quiet $aside update
