@@ -131,34 +131,31 @@ fn pods_get_where_they_have_to_and_nowhere_else() {
             .iter()
             .filter(|pod| !pod.owner.starts_with("CronJob"))
         {
+            let needed = needed(rendering, pod);
+            let place = format!("{}: {}", rendering.name, pod.owner);
             let rules = policies(rendering, pod)
                 .into_iter()
                 .flat_map(|policy| policy.egress.unwrap_or_default());
             let mut opened = BTreeSet::new();
             for rule in rules {
                 let ports = rule.ports.unwrap_or_default();
-                assert!(
-                    !ports.is_empty(),
-                    "{}: {}: a rule opens all ports",
-                    rendering.name,
-                    pod.owner
-                );
+                assert!(!ports.is_empty(), "{place}: a rule opens all ports");
+                let leads_somewhere = rule.to.is_some_and(|to| !to.is_empty());
                 for port in ports {
-                    match port.port {
-                        Some(IntOrString::Int(number)) => opened.insert(number),
-                        other => panic!(
-                            "{}: {}: {other:?} should be a number",
-                            rendering.name, pod.owner
-                        ),
+                    let Some(IntOrString::Int(number)) = port.port else {
+                        panic!("{place}: {:?} should be a number", port.port)
                     };
+                    assert!(
+                        leads_somewhere || needed.contains(&number),
+                        "{place}: no setting asks for port {number}, which a rule opens to everywhere: say in it where it leads"
+                    );
+                    opened.insert(number);
                 }
             }
-            assert_eq!(
-                opened,
-                needed(rendering, pod),
-                "{}: {}: ports that it may go to (left), and that its settings name (right)",
-                rendering.name,
-                pod.owner
+            let closed: Vec<_> = needed.difference(&opened).collect();
+            assert!(
+                closed.is_empty(),
+                "{place}: its settings name ports that it may not go to: {closed:?}"
             );
         }
     }

@@ -95,6 +95,23 @@ fn the_next_release_can_be_applied_over_this_one() {
     }
 }
 
+#[test]
+fn a_tag_that_looks_like_a_number_is_still_a_text_in_labels() {
+    if kubectl().is_none() {
+        return;
+    }
+    for tag in ["1.10", "20261120", "0123456", "1e5"] {
+        let rendered = release("prod", tag).render();
+        let labels = [
+            rendered.the::<Deployment>().metadata.labels,
+            rendered.the::<Job>().metadata.labels,
+        ];
+        for labels in labels {
+            assert_eq!(labels.unwrap()["app.kubernetes.io/version"], tag);
+        }
+    }
+}
+
 /// The Job is not run again, and can't be changed.
 #[test]
 fn a_changed_setting_replaces_the_pods_and_leaves_the_job_alone() {

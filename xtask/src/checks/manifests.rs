@@ -20,7 +20,7 @@ const PAGE: &str = "docs/deploying.md";
 const TEST: &str = "cargo test --test manifests";
 const RENDER: &str = "kubectl kustomize k8s/overlays/prod";
 const NEXT_RELEASE: &str =
-    "sed -i 's/newTag: .*/newTag: 0.2.0/' k8s/overlays/prod/kustomization.yaml";
+    "sed -i 's/newTag: .*/newTag: \"0.2.0\"/' k8s/overlays/prod/kustomization.yaml";
 
 pub(super) fn checks() -> Vec<Check> {
     vec![

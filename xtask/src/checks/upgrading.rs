@@ -13,8 +13,8 @@ use crate::tools;
 use crate::tree::Tree;
 
 const PLACES: &str = "mkdir ../before ../after";
-const BEFORE: &str = "cargo generate --git https://github.com/strata-rs/strata --tag v0.1.0 --destination ../before --name my-service --vcs none --silent --define parts=examples";
-const AFTER: &str = "cargo generate --git https://github.com/strata-rs/strata --tag v0.2.0 --destination ../after --name my-service --vcs none --silent --define parts=examples";
+const BEFORE: &str = "cargo generate --git https://github.com/strata-rs/strata --tag v0.1.0 --destination ../before --name my-service --vcs none --silent --define parts=examples --define ci=github";
+const AFTER: &str = "cargo generate --git https://github.com/strata-rs/strata --tag v0.2.0 --destination ../after --name my-service --vcs none --silent --define parts=examples --define ci=github";
 const COMPARE: &str =
     "git -C .. diff --no-index --binary before/my-service after/my-service > ../template.patch";
 const APPLY: &str = "git apply --3way -p3 ../template.patch";
