@@ -11,6 +11,7 @@ use crate::checks::delivered::{just, path_with};
 use crate::checks::pipelines::{StandIns, project};
 use crate::checks::{self, long_check};
 use crate::context::Context;
+use crate::tools;
 
 /// What is carried out here; `up`, `down` and `image` with a stand-in for Docker, of which the check sees how it is called.
 const RECIPES: [&str; 12] = [
@@ -73,7 +74,7 @@ fn recipes_work(cx: &Context<'_>) -> Outcome {
 
     // `just check` asks for known vulnerabilities, too, which `policy/deny` does as far as it can.
     let stand_ins = StandIns::of(&["docker", "cargo-deny"])?;
-    let path = path_with(&[&just, &stand_ins.program()])?;
+    let path = path_with(&[&just, &stand_ins.program(), &tools::kubectl(cx)?])?;
     for recipe in RECIPES {
         let mut command = cx.typed(recipe, &project, &[]);
         cx.share_builds(&mut command, &project);

@@ -111,7 +111,10 @@ fn run_step(cx: &Context<'_>, project: &Path, step: &Step, stand_ins: &StandIns)
     let mut shell = program("bash", project);
     shell.args(["-e", "-c", &step.script]);
     cx.share_builds(&mut shell, project);
-    shell.env("PATH", path_with(&[&stand_ins.program()])?);
+    shell.env(
+        "PATH",
+        path_with(&[&stand_ins.program(), &tools::kubectl(cx)?])?,
+    );
     for (key, value) in &step.env {
         let value = match key.as_str() {
             "TEST_DATABASE_URL" => cx.postgres()?.url().to_owned(),
