@@ -34,16 +34,6 @@ pub(super) fn at_least(
     until(database, condition, move |found| found >= sessions)
 }
 
-/// Waits until there are no more of which this is true.
-#[track_caller]
-pub(super) fn at_most(
-    sessions: i64,
-    database: &TestDatabase,
-    condition: &str,
-) -> impl Future<Output = ()> {
-    until(database, condition, move |found| found <= sessions)
-}
-
 /// Waits until none runs a statement or has a transaction open.
 #[track_caller]
 pub(super) fn nothing_runs(database: &TestDatabase) -> impl Future<Output = ()> {
