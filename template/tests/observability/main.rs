@@ -9,6 +9,7 @@ mod collector;
 mod dashboard;
 mod names;
 mod promql;
+mod provisioning;
 mod rules;
 mod runbook;
 
