@@ -21,6 +21,8 @@ pub(super) struct Overlay(Vec<Value>);
 pub(super) struct Started {
     pub(super) arguments: Vec<String>,
     pub(super) settings: BTreeMap<String, String>,
+    /// Its limit, as the manifest has it, such as `128Mi`.
+    pub(super) memory: String,
 }
 
 impl Overlay {
@@ -80,6 +82,10 @@ impl Overlay {
         Ok(Started {
             arguments: texts(&container["args"]),
             settings,
+            memory: container["resources"]["limits"]["memory"]
+                .as_str()
+                .with_context(|| format!("the {kind} has no limit of memory"))?
+                .to_owned(),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -18,6 +19,7 @@ use crate::context::Context;
 use crate::generate::Request;
 use crate::http::{free_port, get, send};
 use crate::image::{Container, Image, Store, texts};
+use crate::load::Load;
 use crate::postgres::{Postgres, Role, Secured};
 use crate::process::{self, Child};
 use crate::service::{self, Service};
@@ -66,10 +68,13 @@ pub(super) fn runs(cx: &Context<'_>) -> Outcome {
     let _upstream = cluster.upstream(cx, &mut pod)?;
     let management = free_port()?;
     pod.setting("SERVER_MANAGEMENT_PORT", management.to_string());
+    // The load says for whom it asks.
+    pod.setting("RATE_LIMIT_TRUSTED_PROXIES", "127.0.0.1/32");
     let command = pod.command(&api.arguments)?;
     let service = service::serve(command, free_port()?, management, &cx.log)?;
     rows_come_and_go(cx, &service)?;
     all_is_well(management)?;
+    it_fits(cx, &service, management, &api.memory)?;
     let health = texts(&image.config["Healthcheck"]["Test"]);
     let mut health = pod.program(health.get(1..).unwrap_or_default())?;
     cx.step(
@@ -139,6 +144,53 @@ fn all_is_well(management: u16) -> Outcome {
     }
     let wrong = "not everything is healthy";
     Err(Failure::new(wrong, "/health of the image's service").at(health))
+}
+
+/// Under load, the memory of its container is enough.
+fn it_fits(cx: &Context<'_>, service: &Service, management: u16, limit: &str) -> Outcome {
+    const CLIENTS: usize = 100;
+    const LOAD: Duration = Duration::from_secs(10);
+    const HELD: &str = "process_resident_memory_bytes ";
+    let mebibytes = limit
+        .strip_suffix("Mi")
+        .and_then(|limit| limit.parse().ok());
+    let allowed: u64 = mebibytes.with_context(|| format!("{limit} is not in Mi"))?;
+
+    let load = Load::begin(service.port(), CLIENTS);
+    let (since, mut most) = (Instant::now(), 0);
+    while since.elapsed() < LOAD {
+        let (_, metrics) = get(management, "/metrics")?;
+        let held = metrics.lines().find_map(|line| line.strip_prefix(HELD));
+        let held: f64 = held
+            .context("/metrics does not say how much memory is held")?
+            .parse()?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bytes of a process"
+        )]
+        let held = held as u64 / 1024 / 1024;
+        most = most.max(held);
+        thread::sleep(Duration::from_millis(200));
+    }
+    let tally = load.end()?;
+    cx.note(&format!(
+        "{most} of {allowed} MiB under {CLIENTS} clients: {tally}"
+    ))?;
+    if let Some(failure) = tally.failures.first() {
+        let wrong = "requests fail under load";
+        return Err(
+            Failure::new(wrong, format!("{CLIENTS} clients of the image's service")).at(failure),
+        );
+    }
+    if most < allowed * 9 / 10 {
+        return Ok(());
+    }
+    let wrong = "the memory of the container is hardly enough";
+    Err(
+        Failure::new(wrong, format!("{CLIENTS} clients of the image's service"))
+            .at(format!("{most} of {allowed} MiB")),
+    )
 }
 
 /// With the database of `local`, which is no server.
