@@ -459,7 +459,7 @@ fn a_password_from_elsewhere_is_for_good() {
     let env_file = Files::new().env_file(".env", &format!("DATABASE_URL={url}\n"));
     for files in [in_url, alone, env_file] {
         let address = address_in(&files.load());
-        assert_eq!(password(&address), Some("first"));
+        assert_eq!(password(&address), Some("hunter2"));
         assert!(address.password_file.is_none());
     }
 }

@@ -202,7 +202,9 @@ async fn a_client_of_http2_that_answers_no_ping_keeps_no_request_running() {
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut_off() {
     let _alone = alone().await;
-    let program = on_two_ports().with("SERVER_WRITE_STALL_SECS", "1");
+    let program = on_two_ports()
+        .with("SERVER_WRITE_STALL_SECS", "2")
+        .with("STREAM_STALL_SECS", "1");
     let mut service = program.start(&[]);
     let (_, public) = addresses(&mut service);
     let mut client = Client::connect(public).await.unwrap();

@@ -22,7 +22,8 @@ const WINDOW_UPDATE: u8 = 8;
 async fn a_stream_whose_client_takes_next_to_nothing_is_reset_and_the_others_go_on() {
     let _alone = alone().await;
     let program = on_two_ports()
-        .with("SERVER_WRITE_STALL_SECS", "1")
+        .with("SERVER_WRITE_STALL_SECS", "2")
+        .with("STREAM_STALL_SECS", "1")
         .with("SERVER_KEEP_ALIVE_SECS", "3600");
     let mut service = program.start(&[]);
     let (_, public) = addresses(&mut service);
