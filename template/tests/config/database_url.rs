@@ -454,7 +454,7 @@ fn a_password_from_elsewhere_is_for_good() {
     let in_url = Files::new().variable("DATABASE_URL", url);
     let alone = Files::new()
         .variable("DATABASE_URL", "postgres://app@db/app")
-        .variable("DATABASE_PASSWORD", "first")
+        .variable("DATABASE_PASSWORD", "hunter2")
         .secret("DATABASE_PASSWORD", "shadowed");
     let env_file = Files::new().env_file(".env", &format!("DATABASE_URL={url}\n"));
     for files in [in_url, alone, env_file] {
