@@ -1,6 +1,8 @@
 //! How env files are written.
 
-use app::core::config::{AppEnv, DatabaseConfig, LogConfig};
+#[cfg(feature = "sqlite")]
+use app::core::config::AppEnv;
+use app::core::config::{DatabaseConfig, LogConfig};
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
