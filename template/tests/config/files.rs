@@ -32,6 +32,11 @@ pub(crate) fn refused<const N: usize>(pairs: [(&str, &str); N]) -> String {
     }
 }
 
+/// Whether this is what `local` needs, which nothing that a test sets itself shall be hidden by.
+fn stands_in(key: &str, value: &str) -> bool {
+    NEEDED.contains(&(key, value))
+}
+
 /// What a configuration is read from. Its texts show the temporary directory as nothing, so they are the same every time.
 pub(crate) struct Files {
     dir: TempDir,
@@ -66,12 +71,16 @@ impl Files {
             .variable("DATABASE_URL", "postgres://app@db/app")
     }
 
-    pub(crate) fn env_file(self, name: &str, text: &str) -> Self {
+    pub(crate) fn env_file(mut self, name: &str, text: &str) -> Self {
+        self.variables
+            .retain(|key, value| !stands_in(key, value) || !text.contains(key.as_str()));
         fs::write(self.dir.path().join("env_files").join(name), text).unwrap();
         self
     }
 
-    pub(crate) fn secret(self, key: &str, text: &str) -> Self {
+    pub(crate) fn secret(mut self, key: &str, text: &str) -> Self {
+        self.variables
+            .retain(|other, value| !stands_in(other, value) || other != key);
         fs::write(self.secrets_dir().join(key), text).unwrap();
         self
     }
