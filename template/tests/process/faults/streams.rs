@@ -262,9 +262,14 @@ async fn a_database_that_fails_in_the_middle_resets_the_stream_of_http_2(
     service.line_with("stream broken off");
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn over_http_1_0_where_an_end_says_nothing_there_are_no_streams() {
-    let database = TestDatabase::of(Kind::Sqlite).await.unwrap();
+async fn over_http_1_0_where_an_end_says_nothing_there_are_no_streams(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
     let program = with_users(&database, 10).await;
     let mut service = program.start(&[]);
     let mut stream = Stream::asked(&service.url(), "", "HTTP/1.0", "").await;
