@@ -1,8 +1,6 @@
 //! How env files are written.
 
-#[cfg(feature = "sqlite")]
-use app::core::config::AppEnv;
-use app::core::config::{DatabaseConfig, LogConfig};
+use app::core::config::{AppEnv, DatabaseConfig, LogConfig};
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
@@ -114,7 +112,6 @@ fn keys_that_decide_which_files_are_read_cannot_stand_in_them() {
     ");
 }
 
-#[cfg(feature = "sqlite")] // otherwise a variable names the database, too
 #[test]
 fn a_secret_in_an_env_file_is_warned_of_outside_local() {
     let files = Files::new()

@@ -1,6 +1,6 @@
 //! Clients that ask again and again until they are dropped.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// How long a client waits for the next piece of an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::http;
 
 /// Clients of one service.
 pub(super) struct Load {
@@ -27,7 +26,7 @@ impl Load {
                 if is_over.load(Ordering::Relaxed) {
                     return;
                 }
-                let _ = ask(port, path);
+                let _ = http::get(port, path);
                 thread::sleep(pause);
             }
         })
@@ -68,17 +67,6 @@ impl Load {
             }
         })
     }
-}
-
-/// Asks, and reads what comes until the connection ends. Over HTTP/1.1: a stream is refused to older clients.
-fn ask(port: u16, path: &str) -> io::Result<u64> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    )?;
-    io::copy(&mut stream, &mut io::sink())
 }
 
 /// One that says how long it is.
