@@ -35,21 +35,31 @@ async fn livez() -> Json<ProbeOut> {
 async fn readyz(app: AppState) -> Result<Json<ProbeOut>> {
     match why_not_ready(&app).await {
         None => Ok(Json(ProbeOut { ok: true })),
-        Some(why) => {
-            let detail = format!("Not ready: {why}.");
-            Err(AppError::unavailable(detail, RETRY_AFTER))
-        }
+        Some(NotReady::Draining) => Err(not_ready("draining").expected()),
+        Some(NotReady::Failing(checks)) => Err(not_ready(&checks.join(", "))),
     }
 }
 
+fn not_ready(why: &str) -> AppError {
+    AppError::unavailable(format!("Not ready: {why}."), RETRY_AFTER)
+}
+
+/// What keeps the service from being ready.
+pub(super) enum NotReady {
+    /// It is about to stop.
+    Draining,
+    /// Checks fail that it can't work without.
+    Failing(Vec<&'static str>),
+}
+
 /// What keeps the service from being ready now, if anything does.
-pub(super) async fn why_not_ready(app: &AppState) -> Option<String> {
+pub(super) async fn why_not_ready(app: &AppState) -> Option<NotReady> {
     if app.component::<Lifecycle>().is_ending() {
-        return Some("draining".to_owned());
+        return Some(NotReady::Draining);
     }
     let report = app.component::<Health>().readiness(app).await;
     let failing: Vec<_> = report.failing().collect();
-    (!failing.is_empty()).then(|| failing.join(", "))
+    (!failing.is_empty()).then_some(NotReady::Failing(failing))
 }
 
 /// How is everything the service depends on?

@@ -196,6 +196,20 @@ impl SlowReader {
     }
 }
 
+/// Or each replacement of a pod would call somebody.
+#[tokio::test]
+async fn that_it_is_not_ready_any_more_is_no_error() {
+    let _alone = alone().await;
+    let program = on_two_ports().with("SERVER_SHUTDOWN_DRAIN_SECS", "600");
+    let mut service = program.start(&[]);
+    let (management, _) = addresses(&mut service);
+    service.terminate();
+    service.line_with("draining: not ready any more");
+    assert_eq!(get(management, "/readyz").await.unwrap().status, 503);
+    let line = service.line_with("GET /readyz 503");
+    assert!(line.contains("DEBUG"), "{line}");
+}
+
 #[tokio::test]
 async fn a_stuck_request_is_cut_at_the_deadline() {
     let _alone = alone().await;

@@ -56,6 +56,7 @@ struct Inner {
     extensions: Map<String, Value>,
     retry_after: Option<Duration>,
     source: Option<BoxError>,
+    expected: bool,
 }
 
 impl AppError {
@@ -70,6 +71,7 @@ impl AppError {
             extensions: Map::new(),
             retry_after: None,
             source: None,
+            expected: false,
         }))
     }
 
@@ -175,6 +177,19 @@ impl AppError {
     pub(super) fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
         self
+    }
+
+    /// Says that nobody has to look at this one: the line of its request is at `debug`, whatever the status. For what many requests meet
+    /// and a line of its own tells once.
+    #[must_use]
+    pub(super) fn expected(mut self) -> Self {
+        self.0.expected = true;
+        self
+    }
+
+    /// Whether nobody has to look at this one.
+    pub(super) fn is_expected(&self) -> bool {
+        self.0.expected
     }
 
     /// What kind of problem this is.

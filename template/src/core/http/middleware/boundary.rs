@@ -17,7 +17,7 @@ use super::cors::is_preflight;
 use super::meter::{Active, Meter, NO_ROUTE};
 use super::{security, server_timing, span};
 use crate::core::config::AppEnv;
-use crate::core::http::error::{Failure, ProblemCode};
+use crate::core::http::error::Failure;
 use crate::core::http::respond::NewId;
 use crate::core::request_id::RequestId;
 use crate::core::telemetry::context::TraceContext;
@@ -240,10 +240,7 @@ impl Line {
             };
         }
         match end {
-            // Under overload there are many, and a line of their own says so.
-            End::Answered(_, Some(failure))
-                if failure.error().code() == ProblemCode::Overloaded =>
-            {
+            End::Answered(_, Some(failure)) if failure.error().is_expected() => {
                 line!(debug, code = failure.error().code().as_str(),);
             }
             End::Answered(status, Some(failure)) if status.is_server_error() => {

@@ -77,7 +77,9 @@ impl Limit {
                 "overloaded: {most} requests are under way (SERVER_MAX_IN_FLIGHT), more are answered with 503"
             );
         }
-        AppError::new(ProblemCode::Overloaded).with_retry_after(RETRY_AFTER)
+        AppError::new(ProblemCode::Overloaded)
+            .with_retry_after(RETRY_AFTER)
+            .expected()
     }
 }
 
