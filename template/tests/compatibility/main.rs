@@ -1,6 +1,6 @@
 //! Clients go on working: the OpenAPI document takes nothing away that it has on another branch.
 //!
-//! `OPENAPI_BASE` names that branch, such as `origin/main`, or any other revision git knows. Without it there is nothing to compare
+//! `OPENAPI_BASE` names that branch, such as `origin/HEAD`, or any other revision git knows. Without it there is nothing to compare
 //! with, and only the rules themselves are tested. What counts as a break is described in docs/checks.md.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
@@ -32,7 +32,7 @@ fn the_document_breaks_no_client_of_the_base_branch() {
         // Not `eprintln!`, which nobody sees of a test that passes.
         let _ = writeln!(
             std::io::stderr(),
-            "skipped: OPENAPI_BASE names no revision to compare with, such as origin/main"
+            "skipped: OPENAPI_BASE names no revision to compare with, such as origin/HEAD"
         );
         return;
     }
@@ -76,7 +76,8 @@ fn git(arguments: &[&str]) -> String {
         .unwrap_or_else(|error| panic!("git is needed to read another revision: {error}"));
     assert!(
         output.status.success(),
-        "git {}: {}\nIn a pipeline the history has to be fetched, too (`fetch-depth: 0`, `GIT_DEPTH: 0`).",
+        "git {}: {}\nIn a pipeline the history has to be fetched, too (`fetch-depth: 0`, `GIT_DEPTH: 0`). If it is origin/HEAD that is missing: \
+         `git remote set-head origin --auto`.",
         arguments.join(" "),
         String::from_utf8_lossy(&output.stderr)
     );

@@ -222,8 +222,12 @@ fn serve(
     service::serve(command, port, port, &cx.log)
 }
 
-/// The project as its owner commits it.
+/// The project as its owner commits it; of a history that the run before made, nothing is left.
 pub(super) fn start_history(cx: &Context<'_>, folder: &Path) -> Outcome {
+    let git = folder.join(".git");
+    if git.exists() {
+        std::fs::remove_dir_all(git)?;
+    }
     for arguments in [["init", "--quiet"], ["add", "--all"]] {
         cx.step(program("git", folder).args(arguments), "git fails")?;
     }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::cargo::program;
 use crate::check::{Check, Failure, Outcome};
 use crate::checks::delivered::{just, path_with};
-use crate::checks::pipelines::{StandIns, project};
+use crate::checks::pipelines::{StandIns, image_build, project};
 use crate::checks::{self, long_check};
 use crate::context::Context;
 use crate::tools;
@@ -82,7 +82,7 @@ fn recipes_work(cx: &Context<'_>) -> Outcome {
     }
     let expected = [
         "cargo-deny deny check",
-        "docker build --tag service .",
+        &image_build(cx, &project)?,
         "docker compose up --build",
         "docker compose down --volumes",
     ];

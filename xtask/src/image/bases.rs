@@ -59,12 +59,8 @@ impl Bases {
     pub(super) fn for_dockerfile(dockerfile: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(dockerfile)
             .with_context(|| format!("cannot read {}", dockerfile.display()))?;
-        let suite = suite(&text)?.with_context(|| {
-            format!(
-                "{} names no BUILD_IMAGE with a Debian",
-                dockerfile.display()
-            )
-        })?;
+        let suite = suite(&text)?
+            .with_context(|| format!("{} builds on no Rust with a Debian", dockerfile.display()))?;
         let toolchain = PathBuf::from(rustc(&["--print", "sysroot"])?);
         let version = rustc(&["--version"])?;
         let version = version.split(' ').nth(1).unwrap_or_default();
@@ -148,9 +144,9 @@ fn import(
     Ok(())
 }
 
-/// `bookworm`, of `ARG BUILD_IMAGE=docker.io/library/rust:1.95-bookworm`.
+/// `bookworm`, of `FROM docker.io/library/rust:1.95-bookworm AS rust`.
 fn suite(dockerfile: &str) -> Result<Option<String>> {
-    let builder = Regex::new(r"(?m)^ARG BUILD_IMAGE=\S+:[\d.]+-([a-z]+)")?;
+    let builder = Regex::new(r"(?m)^FROM \S+/rust:[\d.]+-([a-z]+)")?;
     Ok(builder
         .captures(dockerfile)
         .map(|found| found[1].to_owned()))
@@ -170,8 +166,7 @@ mod tests {
 
     #[test]
     fn the_debian_is_read_from_the_dockerfile() {
-        let text =
-            "# x\nARG BUILD_IMAGE=docker.io/library/rust:1.95-bookworm\nARG RUNTIME_IMAGE=x\n";
+        let text = "# x\nFROM docker.io/library/rust:1.95-bookworm AS rust\nFROM x-debian12\n";
         assert_eq!(suite(text).unwrap().as_deref(), Some("bookworm"));
         assert_eq!(suite("FROM rust\n").unwrap(), None);
     }

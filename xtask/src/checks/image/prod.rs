@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::overlay::{Overlay, Started};
-use super::{NAME, built};
+use super::{NAME, SQLITE, built};
 use crate::cargo::program;
 use crate::certificates::Authority;
 use crate::check::{Failure, Outcome};
@@ -197,7 +197,7 @@ fn it_fits(cx: &Context<'_>, service: &Service, management: u16, limit: &str) ->
 fn sqlite_works(cx: &Context<'_>, store: &Store, image: &Image) -> Outcome {
     let mut container = Container::of(store, image)?;
     container.setting("APP_ENV", "local");
-    container.setting("DATABASE_URL", "sqlite:///tmp/service.db?mode=rwc");
+    container.setting("DATABASE_URL", SQLITE);
     let wrong = "SQLite does not work in the image";
     cx.step(&mut container.command(["migrate", "up"])?, wrong)
 }

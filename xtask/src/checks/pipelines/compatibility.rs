@@ -6,7 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::run;
+use crate::cargo::program;
 use crate::check::{Failure, Outcome};
+use crate::checks::delivered::just;
 use crate::context::Context;
 
 const USERS: &str = "docs/reference/openapi/users.json";
@@ -80,6 +82,7 @@ pub(super) fn gate_holds(cx: &Context<'_>) -> Outcome {
 }
 
 fn try_changes(cx: &Context<'_>, project: &Path, file: &Path, original: &str) -> Outcome {
+    let just = just(cx)?;
     for Change {
         what,
         place,
@@ -91,8 +94,9 @@ fn try_changes(cx: &Context<'_>, project: &Path, file: &Path, original: &str) ->
         change(&mut document, place, value)
             .ok_or_else(|| Failure::new("the document has no such place", place))?;
         fs::write(file, format!("{document:#}\n"))?;
-        let mut gate = cx.cargo(project, ["test", "--test", "compatibility"]);
-        gate.env("OPENAPI_BASE", "origin/main");
+        // Beside the branch that the recipe asks for unless told otherwise.
+        let mut gate = program(&just, project);
+        cx.share_builds(gate.arg("compatibility"), project);
         let (status, output) = cx.output(&mut gate)?;
         cx.note(&output)?;
         let is_right = match said {

@@ -17,7 +17,7 @@ use crate::checks::{check, long_check};
 use crate::context::Context;
 use crate::generate::Request;
 use crate::tools;
-pub(super) use run::{StandIns, project};
+pub(super) use run::{StandIns, image_build, project};
 
 use commands::{CHECK_JSONSCHEMA, Step, of_github, of_gitlab};
 
@@ -32,7 +32,7 @@ const SCHEMAS: [(&str, &str); 4] = [
 ];
 
 /// What only a machine of the pipeline can do: bring programs there. The checks see how they are called.
-const FOR_THE_MACHINE: [&str; 2] = ["rustup", "apt-get"];
+const FOR_THE_MACHINE: [&str; 3] = ["rustup", "apt-get", "apk"];
 
 pub(super) fn checks() -> Vec<Check> {
     vec![
@@ -45,7 +45,7 @@ pub(super) fn checks() -> Vec<Check> {
         check(
             "ci/commands",
             5,
-            "both pipelines have the same commands, which are those of the justfile, on one version of Rust; ours has the README's",
+            "both pipelines have the same commands, none twice, which are those of the justfile, on one version of Rust; ours has the README's",
             commands_are_known,
         ),
         long_check(
@@ -59,7 +59,8 @@ pub(super) fn checks() -> Vec<Check> {
             45,
             "the OpenAPI gate lets an addition pass, and stops what would break a client of the base branch",
             compatibility::gate_holds,
-        ),
+        )
+        .typing(&[run::LEARN_DEFAULT_BRANCH]),
     ]
 }
 
@@ -136,6 +137,7 @@ fn commands_are_known(cx: &Context<'_>) -> Outcome {
     }
     same_commands(&on_github, &on_gitlab, "GitHub")?;
     same_commands(&on_gitlab, &on_github, "GitLab")?;
+    nothing_twice(&on_github)?;
 
     // Whoever is told by the pipeline that something is wrong has to be able to see it at home.
     let recipes = super::recipes::lines(cx, github.path())?;
@@ -183,6 +185,23 @@ fn same_commands(some: &[Step], others: &[Step], name: &str) -> Outcome {
             if !is_for_the_machine && !known.contains(command) {
                 let wrong = format!("only {name}'s pipeline has a command");
                 return Err(Failure::new(wrong, "the commands of both pipelines")
+                    .at(format!("{}: {command}", step.place)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No job runs a part of what it runs anyway: `cargo test` has the tests that `cargo test --test manifests` has.
+fn nothing_twice(steps: &[Step]) -> Outcome {
+    for step in steps {
+        let others = steps.iter().filter(|other| other.place == step.place);
+        let others: Vec<&str> = others.flat_map(Step::commands).collect();
+        for command in step.commands() {
+            let is_part = |whole: &&str| command.starts_with(&format!("{whole} --test "));
+            if let Some(whole) = others.iter().copied().find(is_part) {
+                let wrong = "a job runs the same tests twice";
+                return Err(Failure::new(wrong, format!("`{whole}` runs all"))
                     .at(format!("{}: {command}", step.place)));
             }
         }

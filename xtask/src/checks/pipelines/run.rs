@@ -22,7 +22,10 @@ pub(super) const TO_FILL_IN: &str = "deploy";
 /// What it says then.
 const NOTHING_WAS_DEPLOYED: &str = "Nothing was deployed";
 
-const BUILD_IMAGE: &str = "docker build --tag service .";
+/// What git calls the default branch of these projects: nothing may rely on `main`.
+const DEFAULT_BRANCH: &str = "trunk";
+/// How git learns which one that is, as docs/checks.md has it.
+pub(super) const LEARN_DEFAULT_BRANCH: &str = "git remote set-head origin --auto";
 
 /// Programs that can't do their work here. They write down how they are called instead.
 pub(in crate::checks) struct StandIns {
@@ -54,17 +57,35 @@ impl StandIns {
     }
 }
 
-/// The project in which the commands are carried out, with a history and a base branch.
+/// The project in which the commands are carried out, with a history, and an origin that has the same.
 pub(in crate::checks) fn project(cx: &Context<'_>) -> Result<PathBuf, Failure> {
     let project = cx.project(&Request::new("ci-svc").ci("github"))?;
-    let git = project.join(".git");
-    if git.exists() {
-        fs::remove_dir_all(git)?; // of the run before
-    }
     readme::start_history(cx, &project)?;
-    let base = ["update-ref", "refs/remotes/origin/main", "HEAD"];
-    cx.step(program("git", &project).args(base), "git fails")?;
+    for arguments in [
+        &["branch", "--move", DEFAULT_BRANCH][..],
+        &["remote", "add", "origin", "."],
+        &["fetch", "--quiet", "origin"],
+    ] {
+        cx.step(program("git", &project).args(arguments), "git fails")?;
+    }
+    let mut learn = cx.typed(LEARN_DEFAULT_BRANCH, &project, &[]);
+    cx.step(&mut learn, "git does not learn the default branch")?;
     Ok(project)
+}
+
+/// What git says about the project.
+fn asked(cx: &Context<'_>, project: &Path, arguments: &str) -> Result<String> {
+    let (_, said) = cx.output(program("git", project).args(arguments.split(' ')))?;
+    Ok(said.trim().to_owned())
+}
+
+/// How Docker is called where the image is built: it can say what it is of.
+pub(in crate::checks) fn image_build(cx: &Context<'_>, project: &Path) -> Result<String> {
+    let version = asked(cx, project, "describe --tags --always --dirty")?;
+    let revision = asked(cx, project, "rev-parse HEAD")?;
+    Ok(format!(
+        "docker build --tag service --build-arg VERSION={version} --build-arg REVISION={revision} ."
+    ))
 }
 
 pub(super) fn pipelines_run(cx: &Context<'_>) -> Outcome {
@@ -91,10 +112,11 @@ pub(super) fn pipelines_run(cx: &Context<'_>) -> Outcome {
     }
 
     let calls = stand_ins.calls();
-    let is_built = calls.iter().filter(|call| *call == BUILD_IMAGE).count() == 1;
+    let build = image_build(cx, &project)?;
+    let is_built = calls.iter().filter(|call| **call == build).count() == 1;
     if !is_built || !project.join("Dockerfile").is_file() {
         let wrong = "the image is not built from the Dockerfile that image/* tries";
-        return Err(Failure::new(wrong, BUILD_IMAGE).at(calls.join("\n")));
+        return Err(Failure::new(wrong, build).at(calls.join("\n")));
     }
     Ok(())
 }
@@ -120,7 +142,7 @@ fn run_step(cx: &Context<'_>, project: &Path, step: &Step, stand_ins: &StandIns)
             "TEST_DATABASE_URL" => cx.postgres()?.url().to_owned(),
             // Where the pipeline keeps what it downloaded, and how its log looks.
             "CARGO_HOME" | "CARGO_TERM_COLOR" => continue,
-            _ => value.replace("${{ github.base_ref }}", "main"),
+            _ => value.replace("${{ github.base_ref }}", DEFAULT_BRANCH),
         };
         if value.contains("${{") {
             let wrong = "the pipeline uses a value that this check doesn't know";
