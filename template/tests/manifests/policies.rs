@@ -4,15 +4,17 @@
 use std::collections::BTreeSet;
 
 use app::core::config::{DatabaseAddress, DatabaseConfig};
+use axum::http::Uri;
 use k8s_openapi::{
     api::networking::v1::{NetworkPolicy, NetworkPolicySpec},
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
 use crate::{
-    kubectl::{Rendering, renderings},
+    kubectl::{Copy, Rendering, kubectl, renderings},
     objects::{Pod, selects, shown},
     services::configured,
+    settings::{known_keys, leads_elsewhere},
 };
 
 /// The policies that hold for a pod.
@@ -100,7 +102,7 @@ fn only_what_serves_is_reached_and_each_port_by_others() {
     }
 }
 
-/// Where a pod of ours has to get: to names, to the database, to the collector.
+/// The ports that a pod of ours has to get to: for names, the database, and the other services that its settings lead to.
 fn needed(rendering: &Rendering, pod: &Pod) -> BTreeSet<i32> {
     const DNS: i32 = 53;
     let mut ports = BTreeSet::from([DNS]);
@@ -110,16 +112,48 @@ fn needed(rendering: &Rendering, pod: &Pod) -> BTreeSet<i32> {
             Ok(DatabaseAddress::Postgres(address)) => ports.insert(address.port.into()),
             other => panic!("{}: {}: {other:?} is no server", rendering.name, pod.owner),
         };
-        #[cfg(feature = "otlp")]
-        {
-            let otel = config.section::<app::core::config::OtelConfig>();
-            if let Some(endpoint) = &otel.exporter_otlp_endpoint {
-                let (_, port) = endpoint.trim_end_matches('/').rsplit_once(':').unwrap();
-                ports.insert(port.parse().expect("the collector's endpoint has a port"));
-            }
-        }
+        let services = rendering.services_asked(pod, container);
+        ports.extend(services.values().map(port_of));
     }
     ports
+}
+
+fn port_of(service: &Uri) -> i32 {
+    let usual = match service.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    service.port_u16().unwrap_or(usual).into()
+}
+
+/// The ports that a pod may go to, and whether a rule says where they lead.
+#[track_caller]
+fn opened(rendering: &Rendering, pod: &Pod) -> Vec<(i32, bool)> {
+    let place = format!("{}: {}", rendering.name, pod.owner);
+    let rules = policies(rendering, pod)
+        .into_iter()
+        .flat_map(|policy| policy.egress.unwrap_or_default());
+    let mut opened = Vec::new();
+    for rule in rules {
+        let ports = rule.ports.unwrap_or_default();
+        assert!(!ports.is_empty(), "{place}: a rule opens all ports");
+        let leads_somewhere = rule.to.is_some_and(|to| !to.is_empty());
+        for port in ports {
+            let Some(IntOrString::Int(number)) = port.port else {
+                panic!("{place}: {:?} should be a number", port.port)
+            };
+            opened.push((number, leads_somewhere));
+        }
+    }
+    opened
+}
+
+/// The ports that a pod's settings name and no rule opens.
+fn closed(rendering: &Rendering, pod: &Pod) -> Vec<i32> {
+    let opened = opened(rendering, pod);
+    let mut closed: Vec<_> = needed(rendering, pod).into_iter().collect();
+    closed.retain(|port| opened.iter().all(|(open, _)| open != port));
+    closed
 }
 
 #[test]
@@ -131,32 +165,34 @@ fn pods_get_where_they_have_to_and_nowhere_else() {
             .iter()
             .filter(|pod| !pod.owner.starts_with("CronJob"))
         {
-            let needed = needed(rendering, pod);
             let place = format!("{}: {}", rendering.name, pod.owner);
-            let rules = policies(rendering, pod)
-                .into_iter()
-                .flat_map(|policy| policy.egress.unwrap_or_default());
-            let mut opened = BTreeSet::new();
-            for rule in rules {
-                let ports = rule.ports.unwrap_or_default();
-                assert!(!ports.is_empty(), "{place}: a rule opens all ports");
-                let leads_somewhere = rule.to.is_some_and(|to| !to.is_empty());
-                for port in ports {
-                    let Some(IntOrString::Int(number)) = port.port else {
-                        panic!("{place}: {:?} should be a number", port.port)
-                    };
-                    assert!(
-                        leads_somewhere || needed.contains(&number),
-                        "{place}: no setting asks for port {number}, which a rule opens to everywhere: say in it where it leads"
-                    );
-                    opened.insert(number);
-                }
+            let needed = needed(rendering, pod);
+            for (port, leads_somewhere) in opened(rendering, pod) {
+                assert!(
+                    leads_somewhere || needed.contains(&port),
+                    "{place}: no setting asks for port {port}, which a rule opens to everywhere: say in it where it leads"
+                );
             }
-            let closed: Vec<_> = needed.difference(&opened).collect();
+            let closed = closed(rendering, pod);
             assert!(
                 closed.is_empty(),
-                "{place}: its settings name ports that it may not go to: {closed:?}"
+                "{place}: its settings name ports that it may not go to: {closed:?}; a NetworkPolicy has to lead there"
             );
+        }
+    }
+}
+
+/// Each setting that leads to another service, so that none is forgotten.
+#[test]
+fn a_service_that_is_asked_and_no_way_there_are_found() {
+    if kubectl().is_none() {
+        return;
+    }
+    for key in known_keys().iter().filter(|key| leads_elsewhere(key)) {
+        for (place, port) in [("elsewhere.example.com", 443), ("elsewhere:7443", 7443)] {
+            let rendering = Copy::new("prod").setting(&format!("{key}=https://{place}"));
+            let rendering = rendering.render();
+            assert_eq!(closed(&rendering, &rendering.api()), [port], "{key}");
         }
     }
 }

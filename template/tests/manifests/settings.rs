@@ -8,6 +8,7 @@ use std::{
 use app::core::config::{
     AppEnv, Config, DatabaseConfig, Explanation, Pooler, Sources, SslMode, example,
 };
+use axum::http::Uri;
 use k8s_openapi::api::core::v1::{ConfigMap, Container};
 use tempfile::TempDir;
 
@@ -28,14 +29,46 @@ impl Rendering {
     pub(crate) fn config(&self, pod: &Pod, container: &Container) -> Config {
         let place = format!("{}: {}: {}", self.name, pod.owner, container.name);
         let folder = tempfile::tempdir().unwrap();
+        let sources = self.sources(&place, pod, container, &folder);
+        let config = Config::from_sources(&sources)
+            .unwrap_or_else(|error| panic!("{place} would not start:\n{error}"));
+        let warnings = config.warnings().iter();
+        let warnings: Vec<_> = warnings.map(|found| found.titled("warning")).collect();
+        assert!(warnings.is_empty(), "{place}: {}", warnings.join("\n"));
+        config
+    }
+
+    /// The other services that a container's settings lead to, by the setting: what ends in `_URL` or `_ENDPOINT`.
+    #[track_caller]
+    pub(crate) fn services_asked(&self, pod: &Pod, container: &Container) -> BTreeMap<String, Uri> {
+        let place = format!("{}: {}: {}", self.name, pod.owner, container.name);
+        let folder = tempfile::tempdir().unwrap();
+        let sources = self.sources(&place, pod, container, &folder);
+        let explained = Explanation::of(&sources).unwrap().to_string();
+        let rows = explained.lines().filter_map(|row| {
+            let mut columns = row.split_whitespace();
+            Some((columns.next()?, columns.next()?))
+        });
+        rows.filter(|(key, value)| leads_elsewhere(key) && value.contains("://"))
+            .map(|(key, value)| {
+                let uri = value.parse();
+                let uri = uri.unwrap_or_else(|error| panic!("{place}: {key}: {error}"));
+                (key.to_owned(), uri)
+            })
+            .collect()
+    }
+
+    /// What a container reads its configuration from, with files in a folder of ours.
+    #[track_caller]
+    fn sources(&self, place: &str, pod: &Pod, container: &Container, folder: &TempDir) -> Sources {
         let secrets = folder.path().join("secrets");
         fs::create_dir(&secrets).unwrap();
         for (key, value) in secrets::mounted(pod, container) {
             fs::write(secrets.join(key), value).unwrap();
         }
-        let mut variables = self.environment(&place, container);
+        let mut variables = self.environment(place, container);
         for value in variables.values_mut() {
-            *value = in_folder(value, container, &folder);
+            *value = in_folder(value, container, folder);
         }
         let directories = [
             ("APP_CONFIG_DIR", project_file("env_files")),
@@ -43,12 +76,7 @@ impl Rendering {
         ];
         variables
             .extend(directories.map(|(key, path)| (key.to_owned(), path.display().to_string())));
-        let config = Config::from_sources(&Sources::of_environment(variables))
-            .unwrap_or_else(|error| panic!("{place} would not start:\n{error}"));
-        let warnings = config.warnings().iter();
-        let warnings: Vec<_> = warnings.map(|found| found.titled("warning")).collect();
-        assert!(warnings.is_empty(), "{place}: {}", warnings.join("\n"));
-        config
+        Sources::of_environment(variables)
     }
 
     /// The configuration of the container that serves.
@@ -60,7 +88,11 @@ impl Rendering {
 
     /// What Kubernetes puts into the container's environment; of two that set the same, the later one counts.
     #[track_caller]
-    fn environment(&self, place: &str, container: &Container) -> BTreeMap<String, String> {
+    pub(crate) fn environment(
+        &self,
+        place: &str,
+        container: &Container,
+    ) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::new();
         for source in container.env_from.iter().flatten() {
             let name = source.config_map_ref.as_ref().map(|map| map.name.as_str());
@@ -79,6 +111,11 @@ impl Rendering {
         }
         variables
     }
+}
+
+/// Whether a setting says where another service is. The database has a place of its own in the tests.
+pub(crate) fn leads_elsewhere(key: &str) -> bool {
+    key != "DATABASE_URL" && ["_URL", "_ENDPOINT"].iter().any(|end| key.ends_with(end))
 }
 
 /// A value that names a file of a mounted volume, with the file in a folder of ours.
@@ -155,7 +192,7 @@ fn every_overlay_is_an_environment_outside_local() {
 }
 
 /// Every key of every section.
-fn known_keys() -> BTreeSet<String> {
+pub(crate) fn known_keys() -> BTreeSet<String> {
     let example = example().unwrap();
     let lines = example
         .text
