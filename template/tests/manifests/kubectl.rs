@@ -22,7 +22,10 @@ pub(crate) struct Rendering {
     pub(crate) objects: Vec<Value>,
 }
 
-/// Every overlay as it stands, and one with each component alone and with all of them. None where there is no kubectl.
+/// Components that are no good alone, and which one they need.
+const NEED: [(&str, &str); 1] = [("backup", "database-ca")];
+
+/// Every overlay as it stands, and one with each component alone, or with what it needs, and with all of them. None where there is no kubectl.
 pub(crate) fn renderings() -> &'static [Rendering] {
     static RENDERINGS: LazyLock<Vec<Rendering>> = LazyLock::new(|| {
         if kubectl().is_none() {
@@ -40,7 +43,10 @@ pub(crate) fn renderings() -> &'static [Rendering] {
         let strictest = strictest.expect("k8s/overlays has an overlay");
         let components = folders("components");
         for component in &components {
-            renderings.push(Copy::new(strictest).with(&[component]).render());
+            let needed = NEED.iter().filter(|(one, _)| one == component);
+            let needed: Vec<_> = needed.map(|(_, other)| *other).collect();
+            let copy = Copy::new(strictest).with(&needed).with(&[component]);
+            renderings.push(copy.render());
         }
         let all: Vec<&str> = components.iter().map(String::as_str).collect();
         renderings.push(Copy::new(strictest).with(&all).render());
@@ -158,7 +164,7 @@ impl Copy {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name} can't be rendered: {said}");
-        let objects = documents(&String::from_utf8(output.stdout).unwrap());
+        let objects = parse(&String::from_utf8(output.stdout).unwrap());
         let objects = objects.unwrap_or_else(|error| panic!("{name}: {error}"));
         Rendering {
             name,
@@ -190,9 +196,10 @@ fn copy(from: &Path, to: &Path) {
 pub(crate) fn read_yaml(file: &Path) -> Vec<Value> {
     let text =
         fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    documents(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    parse(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-fn documents(text: &str) -> Result<Vec<Value>, serde_saphyr::Error> {
+/// The documents of a text in YAML.
+pub(crate) fn parse(text: &str) -> Result<Vec<Value>, serde_saphyr::Error> {
     serde_saphyr::from_multiple(text)
 }

@@ -10,7 +10,9 @@
     reason = "a test that can't be set up has failed"
 )]
 
+mod backup;
 mod crds;
+mod examples;
 mod files;
 mod kubectl;
 mod limits;
