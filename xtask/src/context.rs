@@ -177,20 +177,13 @@ impl Context<'_> {
 
     /// Carries a command out as one step of the check; `wrong` is what its failure means.
     pub(crate) fn step(&self, command: &mut Command, wrong: &str) -> Outcome {
-        let begin = fs::metadata(&self.log).map_or(0, |log| log.len());
         let what = describe(command, self.repo().root());
-        match self.execute(command) {
-            Ok(status) if status.success() => Ok(()),
-            Ok(_) => {
-                let mut text = String::new();
-                let mut log = File::open(&self.log)?;
-                log.seek(SeekFrom::Start(begin))?;
-                log.read_to_string(&mut text)?;
-                Err(Failure {
-                    place: place_in(&text),
-                    ..Failure::new(wrong, what)
-                })
-            }
+        match self.said(command) {
+            Ok((status, _)) if status.success() => Ok(()),
+            Ok((_, text)) => Err(Failure {
+                place: place_in(&text),
+                ..Failure::new(wrong, what)
+            }),
             Err(error) if error.is::<TimedOut>() => Err(Failure::new(format!("{error}"), what)),
             Err(error) => Err(error.into()),
         }
@@ -201,6 +194,17 @@ impl Context<'_> {
         let log = self.open_log()?;
         command.stdout(log.try_clone()?).stderr(log);
         self.wait(command)
+    }
+
+    /// The same, with everything that the command prints.
+    pub(crate) fn said(&self, command: &mut Command) -> Result<(std::process::ExitStatus, String)> {
+        let begin = fs::metadata(&self.log).map_or(0, |log| log.len());
+        let status = self.execute(command)?;
+        let mut said = String::new();
+        let mut log = File::open(&self.log)?;
+        log.seek(SeekFrom::Start(begin))?;
+        log.read_to_string(&mut said)?;
+        Ok((status, said))
     }
 
     /// The same, for a command whose standard output is wanted; what it says otherwise goes to the log.
