@@ -16,6 +16,7 @@ mod document;
 mod generate;
 mod http;
 mod image;
+mod kubernetes;
 mod load;
 mod modules;
 mod names;

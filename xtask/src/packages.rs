@@ -103,27 +103,65 @@ fn unpack_by(
     Ok(())
 }
 
-/// Unpacks a package of Debian's `suite`, which this system need not have among its sources: for programs that bring all they need.
+/// Unpacks packages of Debian's `suite`, which this system need not have among its sources: for programs that bring all they need.
 ///
 /// `run` carries out a command and returns whether it ended well.
 pub(crate) fn unpack_from(
     suite: &str,
+    packages: &[&str],
+    folder: &Path,
+    by_hand: &str,
+    run: impl FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
+    const UNPACK: &str = r#"
+rm -f ./*.deb
+for package; do
+    apt-get --quiet $aside download "$package/$suite" # whatever is installed
+done
+for file in ./*.deb; do
+    dpkg-deb -x "$file" .
+done
+rm ./*.deb
+"#;
+    from_suite(suite, "deb", UNPACK, packages, folder, by_hand, run)
+}
+
+/// Unpacks the sources that a package of Debian's `suite` was made of, without Debian's changes.
+///
+/// `run` carries out a command and returns whether it ended well.
+pub(crate) fn unpack_source_from(
+    suite: &str,
     package: &str,
+    folder: &Path,
+    by_hand: &str,
+    run: impl FnMut(&mut Command) -> Result<bool>,
+) -> Result<()> {
+    const UNPACK: &str = r#"
+rm -rf apt/source
+mkdir apt/source
+(cd apt/source && apt-get --quiet $aside source --download-only --only-source "$1")
+tar --extract --file apt/source/*.orig.tar.* --strip-components=1
+"#;
+    from_suite(suite, "deb-src", UNPACK, &[package], folder, by_hand, run)
+}
+
+/// Carries out a script in a folder, in which `apt-get $aside` knows the suite and nothing else.
+fn from_suite(
+    suite: &str,
+    kind: &str,
+    script: &str,
+    packages: &[&str],
     folder: &Path,
     by_hand: &str,
     mut run: impl FnMut(&mut Command) -> Result<bool>,
 ) -> Result<()> {
-    const UNPACK: &str = r#"
+    const ASIDE: &str = r#"
 mkdir -p apt/lists/partial apt/cache/archives/partial
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep --max-count=1 '/debian/*$')
-echo "deb [signed-by=$3] $mirror $1 main" > apt/sources.list
+echo "$kind [signed-by=$keys] $mirror $suite main" > apt/sources.list
 aside="-o Dir::Etc::SourceList=$PWD/apt/sources.list -o Dir::Etc::SourceParts=/dev/null \
     -o Dir::State::Lists=$PWD/apt/lists -o Dir::Cache=$PWD/apt/cache"
 apt-get --quiet $aside update
-rm -f ./*.deb
-apt-get --quiet $aside download "$2/$1" # whatever is installed
-dpkg-deb -x ./*.deb .
-rm -r ./*.deb apt
 "#;
     let keys = Path::new("/usr/share/keyrings/debian-archive-keyring.gpg");
     if find_program("apt-get").is_none() || !keys.is_file() {
@@ -131,12 +169,15 @@ rm -r ./*.deb apt
     }
     let mut command = Command::new("sh");
     command
-        .args(["-ec", UNPACK, "sh", suite, package])
-        .arg(keys)
+        .args(["-ec", &format!("{ASIDE}{script}rm -r apt"), "sh"])
+        .args(packages)
+        .envs([("suite", suite), ("kind", kind)])
+        .env("keys", keys)
         .current_dir(folder)
         .stdin(std::process::Stdio::null());
     if !run(&mut command)? {
-        bail!("apt-get could not download {package} of {suite}. {by_hand}");
+        let packages = packages.join(" ");
+        bail!("apt-get could not download {packages} of {suite}. {by_hand}");
     }
     Ok(())
 }

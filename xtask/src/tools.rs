@@ -129,6 +129,11 @@ pub(crate) fn kubectl(cx: &Context<'_>) -> Result<PathBuf> {
     from_trixie(cx, "kubectl", "usr/bin/kubectl")
 }
 
+/// What a Kubernetes API server keeps its objects in.
+pub(crate) fn etcd(cx: &Context<'_>) -> Result<PathBuf> {
+    from_trixie(cx, "etcd-server", "usr/bin/etcd")
+}
+
 /// A program of Debian 13's that needs nothing but the C library: an older Debian has it in a version that is too old.
 fn from_trixie(cx: &Context<'_>, package: &str, program: &str) -> Result<PathBuf> {
     let folder = cx.shared.cache.tools().join(format!("{package}-trixie"));
@@ -138,7 +143,7 @@ fn from_trixie(cx: &Context<'_>, package: &str, program: &str) -> Result<PathBuf
     }
     let by_hand = format!("{package} of Debian 13 is needed for this check.");
     std::fs::create_dir_all(&folder)?;
-    packages::unpack_from("trixie", package, &folder, &by_hand, |command| {
+    packages::unpack_from("trixie", &[package], &folder, &by_hand, |command| {
         Ok(cx.execute(command)?.success())
     })?;
     if !binary.is_file() {

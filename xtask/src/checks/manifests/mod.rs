@@ -1,5 +1,10 @@
 //! `manifests/*`: what `k8s/` has a cluster do.
 
+mod apply;
+mod owner;
+mod restricted;
+mod stored;
+
 use std::fs;
 use std::path::Path;
 
@@ -7,9 +12,9 @@ use anyhow::{Context as _, Result};
 use regex::Regex;
 
 use crate::check::{Check, Failure, Outcome};
-use crate::checks::check;
 use crate::checks::delivered::path_with;
 use crate::checks::place::{Kind, place_to_run};
+use crate::checks::{check, long_check};
 use crate::context::Context;
 use crate::generate::Request;
 use crate::http;
@@ -44,6 +49,13 @@ pub(super) fn checks() -> Vec<Check> {
             "the roles of docs/deploying.md can do what they are for: one migrates, the other serves and can't migrate",
             roles_can_do_their_work,
         ),
+        long_check(
+            "manifests/apply",
+            60,
+            "an API server takes every overlay as docs/deploying.md says, again, and then the next release (Kubernetes 1.20: six lines are changed for it)",
+            apply::a_server_takes_them,
+        )
+        .typing(apply::TYPED),
     ]
 }
 
