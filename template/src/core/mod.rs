@@ -31,6 +31,9 @@ pub mod request_id;
 /// The current time, from a clock that tests can replace.
 pub mod clock;
 
+/// Times as text.
+pub mod rfc3339;
+
 /// The database: a pool of connections under SeaORM's traits, its errors, and the migrator.
 pub mod database;
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
+use crate::core::rfc3339;
 use crate::models::base::{FIRST_VERSION, Record, present};
 use crate::models::price::Price;
 use crate::models::{order_lines, products, users};
@@ -143,8 +144,10 @@ pub struct OrderOut {
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
     /// When the order was placed.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub created_at: DateTime<Utc>,
     /// When the order was last changed.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub updated_at: DateTime<Utc>,
 }
 

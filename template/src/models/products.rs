@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
+use crate::core::rfc3339;
 use crate::models::base::{FIRST_VERSION, Record, many_lines, one_line, present};
 use crate::models::price::{Price, PriceIn};
 
@@ -100,8 +101,10 @@ pub struct ProductOut {
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
     /// When the product was created.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub created_at: DateTime<Utc>,
     /// When the product was last changed.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub updated_at: DateTime<Utc>,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::core::rfc3339;
 use crate::models::price::Price;
 
 /// What the other service answers. Fields that we don't read may come and go.
@@ -24,5 +25,6 @@ pub struct QuoteOut {
     /// What the other service asks.
     pub quoted_price: Price,
     /// When it was asked.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub quoted_at: DateTime<Utc>,
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
+use crate::core::rfc3339;
 use crate::models::base::{FIRST_VERSION, Record, one_line, present};
 
 /// A row of `users`.
@@ -119,8 +120,10 @@ pub struct UserOut {
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
     /// When the user was created.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub created_at: DateTime<Utc>,
     /// When the user was last changed.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub updated_at: DateTime<Utc>,
 }
 
