@@ -1,5 +1,7 @@
 //! What the models of all resources share: what an entity must have, and rules for the types that go over the wire.
 
+use std::net::IpAddr;
+
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, ModelTrait, PrimaryKeyTrait};
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
@@ -85,6 +87,108 @@ pub fn many_lines(text: &str) -> Result<(), ValidationError> {
     Ok(())
 }
 
+/// An e-mail address as HTML's forms have it, in ASCII: databases don't agree on the lower case of anything else, and with it on which
+/// addresses are the same.
+///
+/// `validator`'s own `email` says the same with regular expressions: 13 000 instructions an address instead of 900.
+///
+/// # Errors
+///
+/// What is wrong with it, for the answer's `errors`.
+pub fn email_address(text: &str) -> Result<(), ValidationError> {
+    if !text.is_ascii() {
+        return Err(refused(
+            "ascii",
+            "must be written in ASCII; a domain with other letters in its xn-- form",
+        ));
+    }
+    match text.rsplit_once('@') {
+        Some((name, domain)) if is_mailbox(name) && is_domain(domain) => Ok(()),
+        _ => Err(ValidationError::new("email")),
+    }
+}
+
+fn is_mailbox(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let is_allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
+    (1..=64).contains(&name.len()) && bytes.all(is_allowed)
+}
+
+/// A domain's name, or an IP address in brackets.
+fn is_domain(domain: &str) -> bool {
+    let address = domain.strip_prefix('[');
+    match address.and_then(|address| address.strip_suffix(']')) {
+        Some(address) => address.parse::<IpAddr>().is_ok(),
+        None => domain.len() <= 255 && domain.split('.').all(is_label),
+    }
+}
+
+fn is_label(label: &str) -> bool {
+    let mut bytes = label.bytes();
+    (1..=63).contains(&label.len())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
 fn refused(code: &'static str, message: &'static str) -> ValidationError {
     ValidationError::new(code).with_message(message.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use validator::ValidateEmail;
+
+    use super::*;
+
+    #[track_caller]
+    fn judged_as_validator_does(address: &str) {
+        assert_eq!(
+            email_address(address).is_ok(),
+            address.validate_email(),
+            "{address}"
+        );
+    }
+
+    #[test]
+    fn addresses_are_judged_as_validator_does() {
+        let (name, label) = ("n".repeat(64), "l".repeat(63));
+        for address in [
+            "ada@example.com",
+            "a@b",
+            "o'hara+list@a-b.example",
+            "a@b@c",
+            "a@[127.0.0.1]",
+            "a@[::1]",
+            "a@[::1",
+            "a@[300.0.0.1]",
+            "",
+            "@",
+            "a@",
+            "@b",
+            "a b@c",
+            "a@b..c",
+            "a@.b",
+            "a@b.",
+            "a@-b",
+            "a@b-",
+            "a@b_c",
+            "a@b\n",
+            &format!("{name}@{label}.{label}.{label}.{label}"),
+            &format!("{name}n@{label}"),
+            &format!("{name}@{label}l"),
+            &format!("{name}@{label}.{label}.{label}.{label}.l"),
+        ] {
+            judged_as_validator_does(address);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_address_is_judged_as_validator_does(address in "[a-c1@.+_-]{0,12}") {
+            judged_as_validator_does(&address);
+        }
+    }
 }

@@ -5,10 +5,10 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{NotSet, Set};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use validator::Validate;
 
 use crate::core::rfc3339;
-use crate::models::base::{FIRST_VERSION, Record, one_line, present};
+use crate::models::base::{FIRST_VERSION, Record, email_address, one_line, present};
 
 /// A row of `users`.
 #[sea_orm::model]
@@ -56,7 +56,7 @@ pub struct UserIn {
     #[schema(min_length = 1, max_length = 100, example = "Ada Lovelace")]
     pub name: String,
     /// Where the user gets mail; unique, regardless of case.
-    #[validate(length(max = 254), email, custom(function = "ascii"))]
+    #[validate(length(max = 254), custom(function = "email_address"))]
     #[schema(format = Email, max_length = 254, example = "ada@example.com")]
     pub email: String,
     /// In years.
@@ -85,7 +85,7 @@ pub struct UserPatch {
     pub name: Option<String>,
     /// Where the user gets mail; unique, regardless of case.
     #[serde(default, deserialize_with = "present")]
-    #[validate(length(max = 254), email, custom(function = "ascii"))]
+    #[validate(length(max = 254), custom(function = "email_address"))]
     #[schema(nullable = false, format = Email, max_length = 254, example = "ada@example.com")]
     pub email: Option<String>,
     /// In years; `null` clears it.
@@ -243,13 +243,4 @@ impl From<Model> for UserOut {
 
 const fn active() -> bool {
     true
-}
-
-/// Only ASCII: databases don't agree on the lower case of anything else, and with it on which addresses are the same.
-fn ascii(email: &str) -> Result<(), ValidationError> {
-    if email.is_ascii() {
-        return Ok(());
-    }
-    let message = "must be written in ASCII; a domain with other letters in its xn-- form";
-    Err(ValidationError::new("ascii").with_message(message.into()))
 }
