@@ -15,15 +15,16 @@
 use std::future::Future;
 
 use futures::{Stream, StreamExt, TryStreamExt};
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable,
-    PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, SelectExt, StreamTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult,
+    Iterable, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, SelectExt, Statement,
+    StreamTrait,
 };
 use uuid::Uuid;
 
 use crate::core::database::keyset::{Filter, Listed, PageRequest, Slice, Sort};
-use crate::core::database::{DataError, Result};
+use crate::core::database::{DataError, Result, StatementText};
 use crate::models::base::Record;
 
 /// A row of a repository's entity.
@@ -38,6 +39,24 @@ pub type FilterOf<R> = <<R as BaseRepository>::Entity as Listed>::Filter;
 /// Values that one statement may bind. PostgreSQL counts them in 16 bits; SQLite allows 32 766.
 const MAX_BOUND_VALUES: usize = 32_000;
 
+/// The texts of the statements that handlers wait for most often. Each repository has its own.
+#[derive(Debug, Default)]
+pub struct Texts {
+    find_by_id: StatementText,
+    create: StatementText,
+}
+
+impl Texts {
+    /// None is made yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            find_by_id: StatementText::new(),
+            create: StatementText::new(),
+        }
+    }
+}
+
 /// What every repository can do.
 ///
 /// The futures are `Send`, and say so here once: a handler that awaits one needs no bounds of its own.
@@ -51,13 +70,22 @@ pub trait BaseRepository: Sync {
     /// Where.
     fn conn(&self) -> &Self::Conn;
 
+    #[doc(hidden)]
+    fn texts() -> &'static Texts;
+
     /// The row with this id, if there is one.
     ///
     /// # Errors
     ///
     /// [`DataError::Database`].
     fn find_by_id(&self, id: Uuid) -> impl Future<Output = Result<Option<Row<Self>>>> + Send {
-        async move { Ok(Self::Entity::find_by_id(id).one(self.conn()).await?) }
+        async move {
+            let backend = self.conn().get_database_backend();
+            let text = &Self::texts().find_by_id;
+            let text = text.get(backend, || Self::Entity::find_by_id(id).build(backend));
+            let select = Statement::from_sql_and_values(backend, text, [id.into()]);
+            Ok(one_row(self.conn(), select).await?)
+        }
     }
 
     /// The row with this id.
@@ -170,8 +198,10 @@ pub trait BaseRepository: Sync {
     /// [`DataError::Conflict`] or [`DataError::MissingReference`], if a constraint says so.
     fn create(&self, row: Changes<Self>) -> impl Future<Output = Result<Row<Self>>> + Send {
         async move {
-            let created = Self::Entity::insert(row).exec_with_returning(self.conn());
-            created.await.map_err(refused::<Self>)
+            let insert = insert::<Self>(row, self.conn().get_database_backend());
+            let created = one_row(self.conn(), insert).await;
+            let created = created.and_then(|row| row.ok_or(DbErr::RecordNotInserted));
+            created.map_err(refused::<Self>)
         }
     }
 
@@ -307,6 +337,35 @@ pub trait BaseRepository: Sync {
     }
 }
 
+/// The first row that a statement answers.
+async fn one_row<M: FromQueryResult>(
+    connection: &impl ConnectionTrait,
+    statement: Statement,
+) -> Result<Option<M>, DbErr> {
+    let row = connection.query_one_raw(statement).await?;
+    row.map(|row| M::from_query_result(&row, "")).transpose()
+}
+
+/// The statement that adds a row, and answers it.
+fn insert<R: BaseRepository + ?Sized>(mut row: Changes<R>, backend: DbBackend) -> Statement {
+    let make = |row| {
+        let columns = <R::Entity as EntityTrait>::Column::iter();
+        let columns = columns.map(|column| column.select_as(column.into_returning_expr(backend)));
+        let mut insert = R::Entity::insert(row).into_query();
+        insert.returning(Query::returning().exprs(columns));
+        backend.build(&insert)
+    };
+    // What a row leaves to the database is not in the text.
+    let mut columns = <R::Entity as EntityTrait>::Column::iter();
+    if columns.any(|column| row.is_not_set(column)) {
+        return make(row);
+    }
+    let text = R::texts().create.get(backend, || make(row.clone()));
+    let columns = <R::Entity as EntityTrait>::Column::iter();
+    let values = columns.filter_map(|column| row.take(column).into_value());
+    Statement::from_sql_and_values(backend, text, values)
+}
+
 /// What the database refused; of a unique index, with the columns by which people know it.
 fn refused<R: BaseRepository + ?Sized>(error: DbErr) -> DataError {
     let mut error = DataError::from(error);
@@ -356,6 +415,11 @@ macro_rules! repository {
 
             fn conn(&self) -> &C {
                 self.0
+            }
+
+            fn texts() -> &'static $crate::repositories::base::Texts {
+                static TEXTS: $crate::repositories::base::Texts = $crate::repositories::base::Texts::new();
+                &TEXTS
             }
         }
     };

@@ -12,6 +12,7 @@
 //! | transactions and savepoints | `transaction.rs` |
 //! | work that is part of a transaction only sometimes | `session.rs` |
 //! | rows one by one | `stream.rs` |
+//! | statements whose text is made once | `text.rs` |
 //! | the conversion to SeaORM's traits | `executor.rs` |
 //! | how connections are opened, and kept warm | `manager.rs`, `opening.rs`, `postgres.rs`, `sqlite/`, `keeper.rs` |
 //! | what becomes of a password that is changed | `password.rs` |
@@ -48,6 +49,7 @@ mod sqlite;
 mod statement;
 mod status;
 mod stream;
+mod text;
 mod transaction;
 mod wait;
 
@@ -56,6 +58,7 @@ pub use pool::Database;
 pub use session::Session;
 pub use status::PoolStatus;
 pub use stream::RowStream;
+pub use text::StatementText;
 pub use transaction::Transaction;
 pub use wait::NotReady;
 
