@@ -1,12 +1,11 @@
 //! Quotes: what another service asks for a product.
 
-use axum::Json;
 use serde::Deserialize;
 use tracing::instrument;
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::core::http::{Result, Routes, ValidPath, register_routes, routes};
+use crate::core::http::{Json, Result, Routes, ValidPath, register_routes, routes};
 use crate::core::state::AppState;
 use crate::models::quotes::QuoteOut;
 use crate::services::quotes;

@@ -1,6 +1,5 @@
 //! Users: who can order.
 
-use axum::Json;
 use axum::response::Response;
 use serde::Deserialize;
 use tracing::instrument;
@@ -11,8 +10,8 @@ use crate::core::database::keyset::PageRequest;
 use crate::core::http::pagination::Page;
 use crate::core::http::streaming::{StreamFormat, StreamQuery, Streamed};
 use crate::core::http::{
-    Created, IdempotencyKey, IfMatch, NoContent, Representation, Result, Routes, Tagged, ValidJson,
-    ValidPath, ValidQuery, register_routes, routes,
+    Created, IdempotencyKey, IfMatch, Json, NoContent, Representation, Result, Routes, Tagged,
+    ValidJson, ValidPath, ValidQuery, register_routes, routes,
 };
 use crate::core::state::AppState;
 use crate::models::users::{CreatedUsersOut, Entity, UserIn, UserOut, UserPatch};

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{NoContent, Routes, register_routes, routes};
+use super::{Json, NoContent, Routes, register_routes, routes};
 use crate::core::coalescing::Counts;
 use crate::core::state::AppState;
 

@@ -1,11 +1,10 @@
 //! What is at `/`: what this is, and where to go on.
 
-use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::docs;
-use super::{Routes, register_routes, routes};
+use super::{Json, Routes, register_routes, routes};
 use crate::core::config::DocsConfig;
 use crate::core::state::AppState;
 

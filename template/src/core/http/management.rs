@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::Json;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::server::Lifecycle;
-use super::{AppError, Problem, Result, Routes, register_routes, routes};
+use super::{AppError, Json, Problem, Result, Routes, register_routes, routes};
 use crate::core::health::{Health, HealthReport};
 use crate::core::state::AppState;
 use crate::core::telemetry::{build, milliseconds};

@@ -10,6 +10,7 @@ mod error;
 mod extract;
 mod idempotency;
 mod index;
+mod json;
 mod management;
 mod metrics;
 mod middleware;
@@ -33,6 +34,7 @@ pub use self::extract::{
     FromQuery, IfMatch, QueryPairs, ValidHeaders, ValidJson, ValidPath, ValidQuery,
 };
 pub use self::idempotency::IdempotencyKey;
+pub use self::json::Json;
 pub use self::respond::{Created, NoContent, Representation, Tagged};
 pub use self::routes::{
     Api, Authentication, Document, Documented, Exposure, Reference, RouteModule, RouteRow, Routes,

@@ -4,7 +4,6 @@
 //! [`ValidQuery`](crate::core::http::ValidQuery). Where a page begins stands in an opaque cursor: it names the list that it
 //! belongs to (its order and its filter), so that it can't be handed to another one, where it would silently skip rows.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationErrors};
 
 use crate::core::database::keyset::{Listed, PageRequest, Position, Slice, Sort};
-use crate::core::http::{FieldError, FromQuery, QueryPairs};
+use crate::core::http::{FieldError, FromQuery, Json, QueryPairs};
 
 /// Items on a page, if the client doesn't say.
 pub const DEFAULT_LIMIT: u64 = 20;

@@ -1,6 +1,5 @@
 //! What is at the `type` of every problem: what this kind means, and what a client can do.
 
-use axum::Json;
 use axum::http::HeaderName;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
@@ -9,7 +8,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::error::ProblemKind;
-use super::{AppError, ProblemCode, Result, Routes, ValidPath, register_routes, routes};
+use super::{AppError, Json, ProblemCode, Result, Routes, ValidPath, register_routes, routes};
 
 register_routes! { public at "/problems" tagged "service": Routes::new().add(routes!(list_problems, get_problem)) }
 

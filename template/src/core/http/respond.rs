@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use axum::Json;
 use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+
+use super::Json;
 
 /// What can be found again at a URL of its own: implemented by wire types (`UserOut`).
 pub trait Representation: Serialize {

@@ -17,7 +17,6 @@ use axum::Extension;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
-use bytes::BytesMut;
 use futures::{StreamExt, stream};
 use sea_orm::{FromQueryResult, ModelTrait};
 use serde::Serialize;
@@ -102,7 +101,7 @@ impl<T: Serialize + Send + 'static> Streamed<T> {
             format,
             sender,
             stall: Duration::from_secs(stall_secs),
-            piece: BytesMut::new(),
+            piece: Vec::new(),
             rows: 0,
             active: Active::begin(),
             _places: places,

@@ -1,8 +1,9 @@
 //! The task that reads rows and writes them as text.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use sea_orm::{FromQueryResult, ModelTrait};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -18,6 +19,9 @@ use crate::core::telemetry::error_line;
 
 /// What is sent at once, about. Less would cost more than it weighs.
 const PIECE: usize = 32 * 1024;
+
+/// Room for a piece, so that the row that completes it doesn't have it moved.
+const ROOM: usize = PIECE + 4096;
 
 /// What the client gets next.
 pub(super) enum Piece {
@@ -39,7 +43,8 @@ pub(super) struct Writer {
     pub(super) sender: mpsc::Sender<Piece>,
     /// How long the client may take nothing.
     pub(super) stall: Duration,
-    pub(super) piece: BytesMut,
+    /// No `BytesMut`: `serde_json` knows how to append to a `Vec`.
+    pub(super) piece: Vec<u8>,
     pub(super) rows: u64,
     pub(super) active: Active,
     pub(super) _places: Vec<OwnedSemaphorePermit>,
@@ -103,7 +108,7 @@ impl Writer {
         T: From<E::Model> + Serialize,
     {
         if self.format == StreamFormat::Array {
-            self.piece.put_u8(b'[');
+            self.piece.push(b'[');
         }
         let mut chunk = first;
         while let Some(rows) = chunk {
@@ -121,7 +126,7 @@ impl Writer {
             chunk = next.map_err(|error| Broken::Data(error.into()))?;
         }
         if self.format == StreamFormat::Array {
-            self.piece.put_slice(b"]\n");
+            self.piece.extend_from_slice(b"]\n");
             self.send().await?;
         }
         self.hand_over(Piece::End).await
@@ -129,11 +134,11 @@ impl Writer {
 
     fn put(&mut self, row: &impl Serialize) -> Result<(), Broken> {
         if self.format == StreamFormat::Array && self.rows > 0 {
-            self.piece.put_u8(b',');
+            self.piece.push(b',');
         }
-        serde_json::to_writer((&mut self.piece).writer(), row).map_err(Broken::Row)?;
+        serde_json::to_writer(&mut self.piece, row).map_err(Broken::Row)?;
         if self.format == StreamFormat::Lines {
-            self.piece.put_u8(b'\n');
+            self.piece.push(b'\n');
         }
         self.rows += 1;
         Ok(())
@@ -143,7 +148,8 @@ impl Writer {
         if self.piece.is_empty() {
             return Ok(());
         }
-        let piece = self.piece.split().freeze();
+        let piece = mem::replace(&mut self.piece, Vec::with_capacity(ROOM));
+        let piece = Bytes::from(piece);
         self.hand_over(Piece::Some(piece)).await
     }
 
