@@ -127,8 +127,8 @@ impl Connection {
         self.in_flight = false;
     }
 
-    pub(super) fn now_idle(&mut self) {
-        self.idle_since = Instant::now();
+    pub(super) fn idle_since(&mut self, now: Instant) {
+        self.idle_since = now;
     }
 
     pub(super) fn idle_for(&self) -> Duration {

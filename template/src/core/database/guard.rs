@@ -33,10 +33,10 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(object: Object<Manager>) -> Self {
+    pub(super) fn new(object: Object<Manager>, now: Instant) -> Self {
         Self {
             object: Some(object),
-            since: Some(Instant::now()),
+            since: Some(now),
         }
     }
 }
@@ -62,11 +62,13 @@ impl Drop for Guard {
         let Some(mut object) = self.object.take() else {
             return;
         };
+        let now = Instant::now();
         if let Some(since) = self.since {
-            object.shared.instruments.use_time.record(since.elapsed());
+            let used = now.saturating_duration_since(since);
+            object.shared.instruments.use_time.record(used);
         }
         if object.is_reusable() {
-            object.now_idle();
+            object.idle_since(now);
             return; // dropping the object puts it back
         }
         match Handle::try_current() {

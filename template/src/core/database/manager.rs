@@ -10,7 +10,7 @@ use std::{
 
 use deadpool::{
     Runtime,
-    managed::{self, Metrics, Pool, QueueMode, RecycleError, RecycleResult, Timeouts},
+    managed::{self, Metrics, Pool, QueueMode, RecycleError, RecycleResult},
 };
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
@@ -126,7 +126,9 @@ impl managed::Manager for Manager {
         }
         let generation = self.shared.generation.load(Relaxed);
         if connection.generation != generation || connection.idle_for() >= self.ping_after {
-            Box::pin(connection.ping()).await?;
+            let ping = tokio::time::timeout(PING_LIMIT, connection.ping());
+            let answered = Box::pin(ping).await;
+            answered.map_err(|_| RecycleError::message("no answer to a ping"))??;
             connection.generation = generation;
         }
         Ok(())
@@ -164,10 +166,6 @@ pub(super) fn pool(
         .max_size(max_size)
         // the last one back is the first one out, so that those beyond need lie idle and can be closed
         .queue_mode(QueueMode::Lifo)
-        .timeouts(Timeouts {
-            recycle: Some(PING_LIMIT),
-            ..Timeouts::default()
-        })
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))

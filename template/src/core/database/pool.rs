@@ -247,11 +247,12 @@ impl Database {
         let acquired = tokio::time::timeout(limit, pool.get()).await;
         let timed_out = matches!(acquired, Err(_) | Ok(Err(PoolError::Timeout(_))));
         let instruments = &pool.manager().shared.instruments;
-        instruments.waited(begun.elapsed(), timed_out);
+        let now = Instant::now();
+        instruments.waited(now - begun, timed_out);
         match acquired {
             Ok(Ok(object)) => {
                 self.keep_warm();
-                Ok(Guard::new(object))
+                Ok(Guard::new(object, now))
             }
             Err(_) | Ok(Err(PoolError::Timeout(_))) => {
                 let status = PoolStatus::from(pool.status());
