@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 /// For the fields of a `…Out`: `#[serde(serialize_with = "rfc3339::serialize")]`.
 ///
-/// The text is chrono's own, in UTC and with as many digits of the second as it needs. But chrono formats each of its parts for itself, which
-/// makes a time dearer than all else that is written of a row.
+/// The text is chrono's own, in UTC and with as many digits of the second as it needs. But chrono formats each of its parts for itself:
+/// 3 600 instructions instead of 700, twice for each row of a list.
 ///
 /// # Errors
 ///

@@ -6,7 +6,8 @@ use sea_orm::{DbBackend, Statement};
 
 /// The text of a statement that differs in its values only: made when it is first needed, for each kind of database, and then kept.
 ///
-/// SeaORM makes a text from its parts, each of which it allocates; that is more work than all else that we do for a row.
+/// SeaORM makes a text from its parts, each of which it allocates: 25 000 instructions for a SELECT by id, more than the rest of what we do
+/// for a row.
 #[derive(Debug, Default)]
 pub struct StatementText {
     postgres: OnceLock<String>,
