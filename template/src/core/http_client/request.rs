@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Request, RequestBuilder};
 use serde::Serialize;
 use tokio::time::sleep;
@@ -195,11 +195,8 @@ async fn try_once(
 
 /// What every request takes along of the one that is being answered. It runs within the span of the attempt.
 fn add_context(headers: &mut HeaderMap) {
-    // Request ids are made of characters that a header may have.
-    if let Some(id) = RequestId::current()
-        && let Ok(id) = HeaderValue::from_str(id.as_str())
-    {
-        headers.insert("x-request-id", id);
+    if let Some(id) = RequestId::current() {
+        headers.insert("x-request-id", id.header());
     }
     telemetry::inject(headers);
 }

@@ -57,7 +57,7 @@ async fn a_request_takes_query_headers_and_body_along_and_reads_the_answer() {
 async fn the_id_of_the_request_goes_along() {
     let server = server(ResponseTemplate::new(200)).await;
     let client = client([]);
-    let id = RequestId::from_client("abc-123").unwrap();
+    let id = RequestId::from_client(&"abc-123".parse().unwrap()).unwrap();
     id.scope(client.get(server.uri()).send()).await.unwrap();
     let received = server.received_requests().await.unwrap();
     assert_eq!(received[0].headers["x-request-id"], "abc-123");

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, Method, StatusCode};
 use axum::response::Response;
 use tower::Service;
 use tracing::{Instrument, Span, debug, error, error_span, info};
@@ -102,10 +102,7 @@ where
                 failure.write(&mut response, &id, env.reveals_causes());
             }
             let headers = response.headers_mut();
-            // Request ids are made of characters that a header may have.
-            if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-                headers.insert(X_REQUEST_ID, id);
-            }
+            headers.insert(X_REQUEST_ID, id.header());
             security::add(
                 headers,
                 failure.is_some() || line.traffic == Traffic::Probes,
@@ -144,7 +141,7 @@ fn log_span(id: &RequestId, caller: Option<&TraceContext>) -> Span {
 
 fn request_id(request: &Request) -> RequestId {
     let sent = request.headers().get(X_REQUEST_ID);
-    sent.and_then(|id| RequestId::from_client(id.to_str().ok()?))
+    sent.and_then(RequestId::from_client)
         .unwrap_or_else(RequestId::generate)
 }
 
