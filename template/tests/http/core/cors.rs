@@ -64,3 +64,29 @@ async fn a_page_may_read_errors_too() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_differs_by_page_says_so_to_caches() {
+    let settings = [
+        ("CORS_ALLOWED_ORIGINS", "https://app.example.com"),
+        ("CORS_ALLOW_CREDENTIALS", "true"),
+    ];
+    let app = TestApp::without_database_in(AppEnv::Prod, Surface::Public, settings);
+    let get = |origin| app.get("/toys").header("origin", origin);
+    let listed = get("https://app.example.com").await;
+    assert_eq!(
+        listed.header("access-control-allow-origin"),
+        "https://app.example.com"
+    );
+    assert_eq!(listed.header("access-control-allow-credentials"), "true");
+    let other = get("https://evil.example.com").await;
+    assert_eq!(other.header("access-control-allow-origin"), "");
+    assert_eq!(other.header("access-control-allow-credentials"), "");
+    for answer in [listed, other, app.get("/toys").await] {
+        assert_eq!(answer.header("vary"), "origin");
+    }
+
+    let local = TestApp::without_database().get("/toys").await;
+    assert_eq!(local.header("access-control-allow-origin"), "*");
+    assert_eq!(local.header("vary"), "");
+}

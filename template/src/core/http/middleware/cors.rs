@@ -1,80 +1,155 @@
-//! Which pages of other origins may call the service.
+//! Which pages of other origins may call the service (Fetch standard, "CORS protocol").
+//!
+//! tower-http's layer makes all headers anew for each request and copies its lists, which takes four times as long as everything here.
 
-use std::task::{Context, Poll};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Context, Poll};
 
 use axum::extract::Request;
-use axum::http::Method;
-use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
+    ORIGIN, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::response::Response;
 use futures::future::Either;
-use tower::{Layer, Service};
-use tower_http::cors::{AllowOrigin, Cors as AnyCors, CorsLayer};
+use pin_project_lite::pin_project;
+use tower::Service;
 
 use crate::core::config::CorsConfig;
 
-/// Answers preflights, and says in other answers which pages may read them.
-#[derive(Clone)]
-pub(super) struct CorsPolicy(CorsLayer);
+/// What is said to which pages.
+pub(super) struct CorsPolicy {
+    /// `None`: all may.
+    origins: Option<Vec<HeaderValue>>,
+    methods: HeaderValue,
+    headers: HeaderValue,
+    exposed: HeaderValue,
+    credentials: bool,
+}
 
 impl CorsPolicy {
-    /// The policy of these settings; none if no origin may. It panics on `*` where that can't be, which the section has refused.
-    pub(super) fn new(config: &CorsConfig) -> Option<Self> {
+    /// The policy of these settings; none if no origin may.
+    pub(super) fn new(config: &CorsConfig) -> Option<Arc<Self>> {
         if config.allowed_origins.is_empty() {
             return None;
         }
-        let origins = if config.allowed_origins.iter().any(|origin| origin == "*") {
-            AllowOrigin::any()
-        } else {
-            AllowOrigin::list(config.allowed_origins.to_vec())
+        let all = config.allowed_origins.iter().any(|origin| origin == "*");
+        Some(Arc::new(Self {
+            origins: (!all).then(|| config.allowed_origins.to_vec()),
+            methods: list(config.allowed_methods.iter().map(Method::as_str)),
+            headers: list(config.allowed_headers.iter().map(AsRef::as_ref)),
+            exposed: list(config.exposed_headers.iter().map(AsRef::as_ref)),
+            credentials: config.allow_credentials,
+        }))
+    }
+
+    /// Whose page may read an answer to this request, in the words of the header.
+    fn allows(&self, request: &Request) -> Option<HeaderValue> {
+        let Some(origins) = &self.origins else {
+            // Whoever keeps the answer may give it to a page, though this request is none's.
+            return Some(HeaderValue::from_static("*"));
         };
-        let layer = CorsLayer::new()
-            .allow_origin(origins)
-            .allow_methods(config.allowed_methods.to_vec())
-            .allow_headers(config.allowed_headers.to_vec())
-            .expose_headers(config.exposed_headers.to_vec())
-            .allow_credentials(config.allow_credentials);
-        Some(Self(layer))
+        let origin = request.headers().get(ORIGIN)?;
+        origins.contains(origin).then(|| origin.clone())
     }
-}
 
-impl<S: Clone> Layer<S> for CorsPolicy {
-    type Service = Cors<S>;
-
-    fn layer(&self, inner: S) -> Cors<S> {
-        Cors {
-            policy: self.0.layer(inner.clone()),
-            inner,
+    /// What both kinds of answers say.
+    fn admit(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) -> bool {
+        if self.origins.is_some() {
+            headers.append(VARY, HeaderValue::from_static("origin"));
         }
+        let Some(origin) = origin else {
+            return false;
+        };
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        if self.credentials {
+            let yes = HeaderValue::from_static("true");
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+        }
+        true
+    }
+
+    fn preflight(&self, request: &Request) -> Response {
+        let mut response = Response::default();
+        let headers = response.headers_mut();
+        if self.admit(self.allows(request), headers) {
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone());
+        }
+        response
     }
 }
 
-/// The layer's own service takes every `OPTIONS` for a preflight; here one that is none goes on like any other request.
+/// Names, of which each may stand in a header, so all together may.
+fn list<'n>(names: impl Iterator<Item = &'n str>) -> HeaderValue {
+    let names: Vec<_> = names.collect();
+    HeaderValue::try_from(names.join(",")).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Answers preflights, and says in other answers which pages may read them. An `OPTIONS` that is no preflight is a request like any other.
 #[derive(Clone)]
 pub(super) struct Cors<S> {
-    policy: AnyCors<S>,
     inner: S,
+    policy: Arc<CorsPolicy>,
+}
+
+impl<S> Cors<S> {
+    pub(super) fn new(inner: S, policy: Arc<CorsPolicy>) -> Self {
+        Self { inner, policy }
+    }
 }
 
 impl<S> Service<Request> for Cors<S>
 where
-    AnyCors<S>: Service<Request, Response = S::Response, Error = S::Error>,
-    S: Service<Request>,
+    S: Service<Request, Response = Response, Error = Infallible>,
 {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Either<<AnyCors<S> as Service<Request>>::Future, S::Future>;
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Readable<S::Future>, Ready<Result<Response, Infallible>>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        match self.policy.poll_ready(context) {
-            Poll::Ready(Ok(())) => self.inner.poll_ready(context),
-            other => other,
-        }
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        if request.method() == Method::OPTIONS && !is_preflight(&request) {
-            return Either::Right(self.inner.call(request));
+        if is_preflight(&request) {
+            return Either::Right(ready(Ok(self.policy.preflight(&request))));
         }
-        Either::Left(self.policy.call(request))
+        Either::Left(Readable {
+            origin: self.policy.allows(&request),
+            answer: self.inner.call(request),
+            policy: Arc::clone(&self.policy),
+        })
+    }
+}
+
+pin_project! {
+    /// The answer, with the word on who may read it.
+    pub(super) struct Readable<F> {
+        #[pin]
+        answer: F,
+        origin: Option<HeaderValue>,
+        policy: Arc<CorsPolicy>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Readable<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Ok(mut response) = task::ready!(this.answer.poll(context));
+        let headers = response.headers_mut();
+        if this.policy.admit(this.origin.take(), headers) {
+            let exposed = this.policy.exposed.clone();
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        }
+        Poll::Ready(Ok(response))
     }
 }
 

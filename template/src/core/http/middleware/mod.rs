@@ -2,7 +2,7 @@
 //!
 //! 1. [`Identify`]: who asks.
 //! 2. [`Boundary`]: request id, span, the log line, metrics, the body of errors, security headers, where the time went.
-//! 3. [`Cors`](cors::Cors), outside what follows, so that a page may read errors, too. It answers preflights itself: they cost next to
+//! 3. [`Cors`], outside what follows, so that a page may read errors, too. It answers preflights itself: they cost next to
 //!    nothing, and a browser that is refused one can't say why. Any other `OPTIONS` goes on, and counts.
 //! 4. [`RateLimit`]: what a client may send.
 //! 5. [`Compress`]: what is worth it. Problems are not, the boundary writes them.
@@ -37,7 +37,7 @@ use self::boundary::Boundary;
 use self::client::{Identify, Proxies};
 use self::compression::Compress;
 pub(super) use self::compression::Compressible;
-use self::cors::CorsPolicy;
+use self::cors::{Cors, CorsPolicy};
 use self::guard::Guard;
 pub(super) use self::in_flight::InFlight;
 use self::in_flight::{Limit, LimitInFlight};
@@ -67,7 +67,7 @@ pub(super) fn management(router: Router<AppState>, app: &AppState) -> Router<App
 fn stack(
     app: &AppState,
     traffic: boundary::Traffic,
-    cors: Option<CorsPolicy>,
+    cors: Option<Arc<CorsPolicy>>,
     limiter: Option<Arc<Limiter>>,
     in_flight: Option<Arc<Limit>>,
 ) -> impl Layer<
@@ -87,6 +87,7 @@ fn stack(
     // A probe has its own patience, and no reason to end a check for the others.
     let asks_client = traffic == boundary::Traffic::Clients;
     let proxies = Proxies::new(app.config.section::<RateLimitConfig>());
+    let cors = cors.map(|policy| layer_fn(move |inner| Cors::new(inner, Arc::clone(&policy))));
     let limit_rate =
         limiter.map(|limiter| layer_fn(move |inner| RateLimit::new(inner, Arc::clone(&limiter))));
     ServiceBuilder::new()
