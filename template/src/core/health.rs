@@ -13,10 +13,10 @@ use futures::future::{BoxFuture, join, join_all};
 use sea_orm::DbErr;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
-use tracing::Instrument;
 
 use crate::core::registry::{self, Entry, Origin, RegistryError};
 use crate::core::state::{AppState, Shared};
+use crate::core::telemetry::carry_on;
 
 /// How long an answer is good: shorter than any probe's period.
 const KEPT: Duration = Duration::from_secs(1);
@@ -174,7 +174,7 @@ impl Checks {
 
     async fn results(self: &Arc<Self>, app: &AppState) -> Arc<Results> {
         let (checks, app) = (Arc::clone(self), app.clone());
-        let asked = tokio::spawn(async move { checks.ask(&app).await }.in_current_span());
+        let asked = tokio::spawn(carry_on(async move { checks.ask(&app).await }));
         match asked.await {
             Ok(results) => results,
             Err(ended) => match ended.try_into_panic() {

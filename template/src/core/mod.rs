@@ -25,9 +25,6 @@ pub mod time_spent;
 /// When the request that is being answered must be over.
 pub mod deadline;
 
-/// The id of the request that is being answered.
-pub mod request_id;
-
 /// The current time, from a clock that tests can replace.
 pub mod clock;
 
@@ -39,6 +36,9 @@ pub mod database;
 
 /// What the service says about itself: the log, with panics, and metrics.
 pub mod telemetry;
+
+/// The id of the request that is being answered.
+pub mod request_id;
 
 /// Settings: sections, where their values come from, and what is wrong with them.
 pub mod config;

@@ -19,9 +19,9 @@ pub(crate) const LAYERS: [(&str, &[&str]); 7] = [
 pub(crate) const TOWER: [&str; 14] = [
     "registry",
     "config",
+    "request_id",
     "telemetry",
     "clock",
-    "request_id",
     "deadline",
     "time_spent",
     "coalescing",

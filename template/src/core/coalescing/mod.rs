@@ -36,13 +36,11 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use tracing::Instrument;
 
 pub use self::counts::Counts;
 use self::slots::{Next, Slots};
 use crate::core::config::CoalescingConfig;
-use crate::core::request_id::RequestId;
-use crate::core::telemetry::context::TraceContext;
+use crate::core::telemetry::carry_on;
 use crate::core::time_spent::TimeSpent;
 
 /// Makes coalescers, and knows what each of them did.
@@ -162,8 +160,7 @@ where
                     key,
                     number,
                 };
-                let load = for_this_request(loading.run(counted, sender));
-                tokio::spawn(load.in_current_span());
+                tokio::spawn(for_this_request(loading.run(counted, sender)));
                 receiver
             }
             Next::Alone => return asked.miss(load).await,
@@ -337,13 +334,7 @@ where
 fn for_this_request(
     work: impl Future<Output = ()> + Send + 'static,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
-    if let Some(caller) = TraceContext::current() {
-        work = Box::pin(caller.scope(work));
-    }
-    if let Some(id) = RequestId::current() {
-        work = Box::pin(id.scope(work));
-    }
+    let mut work = carry_on(work);
     if let Some(spent) = TimeSpent::current() {
         work = Box::pin(spent.scope(work));
     }

@@ -3,8 +3,13 @@
 //! Where traces are made, the current span says it. Where they are not, the caller's context is passed on as it came, and log lines
 //! carry its ids: so a trace is not cut in two by a service that takes no part in it.
 
+use std::pin::Pin;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use tracing::Span;
+use tokio::task::futures::TaskLocalFuture;
+use tracing::{Instrument, Span};
+
+use crate::core::request_id::RequestId;
 
 /// The header with trace, span and whether the caller records them.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -68,8 +73,8 @@ impl TraceContext {
     }
 
     /// Does `work` for this caller, where no span says so.
-    pub async fn scope<F: Future>(self, work: F) -> F::Output {
-        PASSED_ON.scope(self, work).await
+    pub fn scope<F: Future>(self, work: F) -> TaskLocalFuture<Self, F> {
+        PASSED_ON.scope(self, work)
     }
 
     /// The context of the current work.
@@ -93,6 +98,21 @@ impl TraceContext {
     pub fn span_id(&self) -> String {
         format!("{:016x}", self.span_id)
     }
+}
+
+/// Work that goes on in a task of its own, told under the request that is being answered: its log lines, its requests to other services
+/// and its place in a trace.
+pub fn carry_on<T: 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = T> + Send>> {
+    let mut work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work.in_current_span());
+    if let Some(caller) = TraceContext::current() {
+        work = Box::pin(caller.scope(work));
+    }
+    if let Some(id) = RequestId::current() {
+        work = Box::pin(id.scope(work));
+    }
+    work
 }
 
 fn hex(text: &str, digits: usize) -> Option<u128> {

@@ -1,4 +1,4 @@
-//! What a log line says beside its message: the fields of its event and of the spans around it.
+//! What a log line says beside its message: the fields of its event, of the spans around it and of the request it belongs to.
 
 use std::{error::Error, fmt};
 
@@ -11,6 +11,8 @@ use tracing::{
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use super::causes::error_line;
+use super::context::TraceContext;
+use crate::core::request_id::RequestId;
 
 /// Names and values, in the order in which they came. A few, so searching them is cheap.
 #[derive(Default)]
@@ -25,7 +27,7 @@ const OWN: [(&str, &str); 4] = [
 ];
 
 impl Fields {
-    /// The event's message, and its fields with those of the spans around it.
+    /// The event's message, and its fields with those around it.
     pub(super) fn of<S>(
         event: &Event<'_>,
         context: &Context<'_, S>,
@@ -53,12 +55,22 @@ impl Fields {
                 }
             }
         }
+        let id = RequestId::current().map(|id| ("request_id", id.as_str().into()));
+        let trace = TraceContext::current().map(|trace| ("trace_id", trace.trace_id().into()));
+        for (name, value) in id.into_iter().chain(trace) {
+            if !fields.0.iter().any(|(known, _)| *known == name) {
+                fields.0.push((name, value));
+            }
+        }
         (message, fields.0)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
     fn set(&mut self, field: &Field, value: Value) {
-        let own = OWN.iter().find(|(name, _)| *name == field.name());
-        let name = own.map_or(field.name(), |(_, instead)| *instead);
+        let name = name(field);
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, before)) => *before = value,
             None => self.0.push((name, value)),
@@ -69,6 +81,12 @@ impl Fields {
         let position = self.0.iter().position(|(known, _)| *known == name)?;
         Some(self.0.remove(position).1)
     }
+}
+
+/// The field's name in a line.
+pub(super) fn name(field: &Field) -> &'static str {
+    let own = OWN.iter().find(|(name, _)| *name == field.name());
+    own.map_or(field.name(), |(_, instead)| *instead)
 }
 
 impl Visit for Fields {

@@ -15,7 +15,7 @@ mod milliseconds;
 mod otlp;
 pub mod panics;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use tracing::Metadata;
 use tracing_subscriber::{
@@ -27,7 +27,7 @@ use tracing_subscriber::{
 };
 
 pub use self::causes::{error_line, error_texts};
-pub use self::context::inject;
+pub use self::context::{carry_on, inject};
 pub use self::cut::cut;
 use self::fields::KeepFields;
 use self::json::JsonLines;
@@ -86,8 +86,13 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     let section = config.section::<LogConfig>();
     let filter = filter::filter(config.rust_log(), &section.level);
     let writer: BoxLayer = match (section.format, output) {
-        (LogFormat::Json, Output::Stdout) => Box::new(JsonLines::new(io::stdout)),
-        (LogFormat::Json, Output::Stderr) => Box::new(JsonLines::new(io::stderr)),
+        (LogFormat::Json, output) => Box::new(JsonLines::new(move |line: &str, _| {
+            // There is nowhere to report that the log can't be written.
+            let _ = match output {
+                Output::Stdout => io::stdout().write_all(line.as_bytes()),
+                Output::Stderr => io::stderr().write_all(line.as_bytes()),
+            };
+        })),
         (LogFormat::Pretty, Output::Stdout) => {
             Box::new(pretty(io::stdout().is_terminal()).with_writer(io::stdout))
         }

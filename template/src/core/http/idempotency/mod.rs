@@ -14,7 +14,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
-use tracing::{Instrument, debug, warn};
+use tracing::{debug, warn};
 
 pub(super) use self::key::BodyDigest;
 pub use self::key::IdempotencyKey;
@@ -25,6 +25,7 @@ use super::{AppError, ProblemCode, Result};
 use crate::core::config::IdempotencyConfig;
 use crate::core::database::{DataError, Session};
 use crate::core::state::{AppState, Shared};
+use crate::core::telemetry::carry_on;
 
 /// Says that an answer is that of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -186,5 +187,5 @@ fn purge(app: &AppState) {
             }
         }
     };
-    tokio::spawn(purge.in_current_span());
+    tokio::spawn(carry_on(purge));
 }

@@ -21,7 +21,6 @@ use futures::{StreamExt, stream};
 use sea_orm::{FromQueryResult, ModelTrait};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tracing::Instrument;
 
 pub use self::format::StreamFormat;
 use self::metrics::Active;
@@ -33,6 +32,7 @@ use crate::core::config::{DatabaseConfig, StreamConfig};
 use crate::core::database::DataError;
 use crate::core::database::keyset::Listed;
 use crate::core::state::{AppState, Shared};
+use crate::core::telemetry::carry_on;
 
 /// Pieces that wait for the client: one on its way, one ready.
 const WAITING: usize = 2;
@@ -106,7 +106,7 @@ impl<T: Serialize + Send + 'static> Streamed<T> {
             active: Active::begin(),
             _places: places,
         };
-        tokio::spawn(writer.write_all::<E, T>(first, list).in_current_span());
+        tokio::spawn(carry_on(writer.write_all::<E, T>(first, list)));
         let pieces = stream::unfold(receiver, async |mut receiver| {
             // The writer says when it is through; if it only hangs up, something is missing.
             match receiver.recv().await {
