@@ -17,7 +17,6 @@ pub mod panics;
 
 use std::io::{self, IsTerminal, Write};
 
-use tracing::Metadata;
 use tracing_subscriber::{
     Layer, Registry,
     filter::{FilterExt, filter_fn},
@@ -85,6 +84,7 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     metrics::install()?;
     let section = config.section::<LogConfig>();
     let filter = filter::filter(config.rust_log(), &section.level);
+    let is_for_lines = filter::spans_for_lines(&filter, section.format);
     let writer: BoxLayer = match (section.format, output) {
         (LogFormat::Json, output) => Box::new(JsonLines::new(move |line: &str, _| {
             // There is nowhere to report that the log can't be written.
@@ -106,7 +106,7 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     let sent = Sent::default();
     let lines: [BoxLayer; 3] = [Box::new(KeepFields), Box::new(CountLines::new()), writer];
     let lines: Vec<BoxLayer> = lines.into_iter().chain(sent.logs).collect();
-    let filter = filter.and(filter_fn(|what| !is_for_traces_only(what)));
+    let filter = filter.and(filter_fn(is_for_lines));
     let lines: BoxLayer = Box::new(lines.with_filter(filter));
     let listeners: Vec<BoxLayer> = sent.traces.into_iter().chain([lines]).collect();
     tracing_subscriber::registry().with(listeners).try_init()?;
@@ -125,11 +125,6 @@ pub fn flush() {
 
 /// The target of a span that gives log lines their fields, and is no step of its own in a trace.
 pub const LOG_ONLY: &str = "app::log";
-
-/// A span of which `OpenTelemetry` is told something is made for it: its fields would bury those of the line.
-fn is_for_traces_only(what: &Metadata<'_>) -> bool {
-    what.is_span() && what.fields().field("otel.kind").is_some()
-}
 
 /// For people: the time of day, and colours where they can be seen and nobody has asked for none (<https://no-color.org>).
 fn pretty<S>(

@@ -132,11 +132,14 @@ fn trace_span(request: &Request, traffic: Traffic, caller: Option<&TraceContext>
     }
 }
 
-/// What the log lines of a request have in common. At `error`, so that it is in the lines of every level.
+/// What the log lines of a request have in common, where spans give them that. At `error`, so that it is in the lines of every level.
 fn log_span(id: &RequestId, caller: Option<&TraceContext>) -> Span {
-    let context = TraceContext::current();
-    let trace_id = context.as_ref().or(caller).map(TraceContext::trace_id);
-    error_span!(target: LOG_ONLY, "request", request_id = id.as_str(), trace_id)
+    error_span!(
+        target: LOG_ONLY,
+        "request",
+        request_id = id.as_str(),
+        trace_id = TraceContext::current().as_ref().or(caller).map(TraceContext::trace_id),
+    )
 }
 
 fn request_id(request: &Request) -> RequestId {
