@@ -50,5 +50,5 @@ fn runtime(config: &ServerConfig) -> std::io::Result<Runtime> {
     if let Some(threads) = config.blocking_threads {
         builder.max_blocking_threads(threads);
     }
-    builder.enable_all().build()
+    builder.enable_all().on_thread_park(telemetry::rest).build()
 }

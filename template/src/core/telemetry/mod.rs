@@ -14,8 +14,9 @@ mod milliseconds;
 #[cfg(feature = "otlp")]
 mod otlp;
 pub mod panics;
+mod waiting;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{
     Layer, Registry,
@@ -86,12 +87,8 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     let filter = filter::filter(config.rust_log(), &section.level);
     let is_for_lines = filter::spans_for_lines(&filter, section.format);
     let writer: BoxLayer = match (section.format, output) {
-        (LogFormat::Json, output) => Box::new(JsonLines::new(move |line: &str, _| {
-            // There is nowhere to report that the log can't be written.
-            let _ = match output {
-                Output::Stdout => io::stdout().write_all(line.as_bytes()),
-                Output::Stderr => io::stderr().write_all(line.as_bytes()),
-            };
+        (LogFormat::Json, output) => Box::new(JsonLines::new(move |line: &str, level| {
+            waiting::write(output, line, level);
         })),
         (LogFormat::Pretty, Output::Stdout) => {
             Box::new(pretty(io::stdout().is_terminal()).with_writer(io::stdout))
@@ -117,8 +114,15 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// Sends what still waits to be sent, and returns within two seconds. Call it last: what is traced or logged later stays here.
+/// Writes the lines that wait. Threads that log a lot call it whenever they have nothing else to do: from then on their lines wait for
+/// that, and are written together.
+pub fn rest() {
+    waiting::rest();
+}
+
+/// Writes and sends what still waits, and returns within two seconds. Call it last: what is traced or logged later stays here.
 pub fn flush() {
+    waiting::flush();
     #[cfg(feature = "otlp")]
     otlp::flush();
 }
