@@ -207,18 +207,17 @@ impl Activity {
         state.head = state.head.map(|_| now);
     }
 
-    /// What is due next, and when; without a reason it is only time to look again.
-    pub(super) fn due(&self, limits: &Limits) -> (Instant, Option<Overdue>) {
+    /// What is due next, and when; nothing, while a request is under way and its client takes what it is sent.
+    pub(super) fn due(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
         let state = self.state();
         if let Some(since) = state.stalled {
-            (since + limits.stall, Some(Overdue::Stall))
+            Some((since + limits.stall, Overdue::Stall))
         } else if state.requests > 0 {
-            // A request of HTTP/2 may end without our being asked: look in time for what could begin then.
-            (Instant::now() + limits.idle, None)
+            None
         } else if let Some(since) = state.head {
-            (since + limits.head, Some(Overdue::Head))
+            Some((since + limits.head, Overdue::Head))
         } else {
-            (state.idle + limits.idle, Some(Overdue::Idle))
+            Some((state.idle + limits.idle, Overdue::Idle))
         }
     }
 }
@@ -234,7 +233,7 @@ mod tests {
     };
 
     fn due(activity: &Activity) -> Option<Overdue> {
-        activity.due(&LIMITS).1
+        activity.due(&LIMITS).map(|(_, overdue)| overdue)
     }
 
     #[test]
@@ -258,9 +257,10 @@ mod tests {
         activity.request_begins();
         activity.request_ends();
         activity.received(b"G");
-        let (first, _) = activity.due(&LIMITS);
+        let first = activity.due(&LIMITS);
         activity.received(b"ET");
-        assert_eq!(activity.due(&LIMITS), (first, Some(Overdue::Head)));
+        assert_eq!(activity.due(&LIMITS), first);
+        assert_eq!(due(&activity), Some(Overdue::Head));
     }
 
     #[test]
@@ -316,10 +316,10 @@ mod tests {
         let activity = Activity::begin();
         activity.request_begins();
         activity.takes(false);
-        let (first, overdue) = activity.due(&LIMITS);
-        assert_eq!(overdue, Some(Overdue::Stall));
+        let first = activity.due(&LIMITS);
+        assert_eq!(due(&activity), Some(Overdue::Stall));
         activity.takes(false);
-        assert_eq!(activity.due(&LIMITS).0, first);
+        assert_eq!(activity.due(&LIMITS), first);
         activity.takes(true);
         assert_eq!(due(&activity), None);
     }

@@ -130,6 +130,7 @@ impl Connections {
                     leaving = true;
                     limits = limits.of_farewell();
                     activity.restart();
+                    alarm.as_mut().reset(Instant::now() + limits.idle);
                     // hyper would drop the beginning of a request; its answer will end the connection as well.
                     if !activity.awaits_head() {
                         announced = true;
@@ -146,6 +147,7 @@ impl Connections {
                     leaving = true;
                     limits = limits.of_farewell();
                     activity.restart();
+                    alarm.as_mut().reset(Instant::now() + limits.idle);
                     announced = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -175,15 +177,20 @@ fn overdue(
     context: &mut Context<'_>,
 ) -> Poll<Overdue> {
     loop {
-        let (at, overdue) = activity.due(limits);
-        if at < alarm.deadline() {
+        let due = activity.due(limits);
+        if let Some((at, _)) = due
+            && at < alarm.deadline()
+        {
             alarm.as_mut().reset(at);
         }
         ready!(alarm.as_mut().poll(context));
-        if let Some(overdue) = overdue.filter(|_| at <= Instant::now()) {
-            return Poll::Ready(overdue);
+        let now = Instant::now();
+        match due {
+            Some((at, overdue)) if at <= now => return Poll::Ready(overdue),
+            // It rang for what is over since.
+            Some((at, _)) => alarm.as_mut().reset(at),
+            // A request of HTTP/2 may end without our being asked: look in time for what could begin then.
+            None => alarm.as_mut().reset(now + limits.idle),
         }
-        // It rang for what is over since.
-        alarm.as_mut().reset(at);
     }
 }
