@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::Section;
 use crate::generate::ChildRequest;
 
 /// The repository's own tool: it generates, tries and checks the template.
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Generate(GenerateOptions),
     /// Build a service's image where there is neither Docker nor a registry: with buildah, on images made by debootstrap
     Image(ImageOptions),
+    /// Measure what a request to the generated service costs, beside hand-written servers and FastAPI, and hold it against the goals
+    Bench(BenchOptions),
     /// Format the template and this tool, and write the twins that follow from other files
     Fmt,
     /// Check formatting, lints and documentation of the template in place
@@ -79,6 +82,37 @@ pub(crate) struct ImageOptions {
     /// The parts it has, a comma list; `--parts=` is none [default: those cargo-generate.toml names]
     #[arg(long, value_name = "LIST")]
     pub(crate) parts: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchOptions {
+    /// Measure these only, a comma list [default: all but builds]
+    #[arg(long, value_name = "SECTIONS", value_delimiter = ',')]
+    pub(crate) only: Vec<Section>,
+    /// Measure builds, too: everything is compiled once more, in a folder of its own
+    #[arg(long)]
+    pub(crate) builds: bool,
+    /// How often each figure is measured
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    /// How long each measurement under load takes
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+    /// Rows that are streamed
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) rows: u64,
+    /// Connections that are kept idle
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) connections: u32,
+    /// Where JSON, Markdown and plot go
+    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    pub(crate) out: PathBuf,
+    /// Say how the figures are to those in bench/baseline.json, and fail if one is worse by more than a fifth
+    #[arg(long)]
+    pub(crate) compare: bool,
+    /// Put the figures into bench/baseline.json
+    #[arg(long)]
+    pub(crate) write_baseline: bool,
 }
 
 #[derive(Debug, Args)]

@@ -135,6 +135,22 @@ impl Context<'_> {
         command
     }
 
+    /// Builds the one binary of a project, or of the template in place; returns it.
+    pub(crate) fn build(&self, project: &Path, options: &[&str]) -> Result<PathBuf> {
+        let mut build = self.cargo(
+            project,
+            ["build", "--message-format=json-render-diagnostics"],
+        );
+        let (status, messages) = self.output(build.args(options))?;
+        let executable = messages.lines().rev().find_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            message["executable"].as_str().map(PathBuf::from)
+        });
+        executable
+            .filter(|_| status.success())
+            .with_context(|| format!("{} does not build", project.display()))
+    }
+
     /// A command line of a document, carried out by a shell in a folder. What the document can't know, such as an address, is put in the
     /// place of what it shows; arguments that are added come last.
     pub(crate) fn typed(

@@ -1,9 +1,11 @@
 //! The repository's own tool: it generates, tries and checks the template.
 //!
 //! - [`commands`]: one file per command; [`cli`] says how they are spelled
+//! - [`bench`]: what `bench` measures
 //! - [`checks`]: what `test` runs, one file per group
 //! - the rest: what both use, from generating a project to starting a PostgreSQL server
 
+mod bench;
 mod cache;
 mod cargo;
 mod certificates;
@@ -59,6 +61,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Generate(options) => commands::generate::run(&options),
         Command::Test(options) => commands::test::run(&options),
         Command::Image(options) => commands::image::run(&options),
+        Command::Bench(options) => commands::bench::run(&options),
         Command::Fmt => commands::fmt::run(),
         Command::Lint => commands::lint::run(),
         Command::CargoGenerate(request) => generate::in_this_process(request),

@@ -105,6 +105,11 @@ impl Child {
         self
     }
 
+    /// Its number, which is that of its group, too.
+    pub(crate) fn id(&self) -> u32 {
+        self.inner.id()
+    }
+
     /// The standard input and output, if both are piped and nobody took them yet.
     pub(crate) fn take_pipes(
         &mut self,

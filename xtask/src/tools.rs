@@ -159,18 +159,37 @@ pub(crate) fn python(
     version: &str,
     name: &str,
 ) -> Result<PathBuf> {
-    let folder = cx.shared.cache.tools().join(format!("{package}-{version}"));
-    let binary = folder.join("bin").join(name);
-    let complete = folder.join("complete"); // written last: an interrupted installation is begun again
-    if complete.is_file() {
-        return Ok(binary);
+    let requirement = format!("{package}=={version}");
+    let folder = python_environment(cx, &format!("{package}-{version}"), &[&requirement])?;
+    Ok(folder.join("bin").join(name))
+}
+
+/// Python with the packages that a file names, in an environment of its own.
+pub(crate) fn python_with(cx: &Context<'_>, name: &str, file: &Path) -> Result<PathBuf> {
+    let text = std::fs::read_to_string(file)?;
+    let requirements: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    let folder = python_environment(cx, name, &requirements)?;
+    Ok(folder.join("bin/python"))
+}
+
+/// An environment with exactly these packages and what they need; returns its folder.
+fn python_environment(cx: &Context<'_>, name: &str, requirements: &[&str]) -> Result<PathBuf> {
+    let folder = cx.shared.cache.tools().join(name);
+    // Written last: an interrupted installation is begun again, and so is one of other versions.
+    let complete = folder.join("complete");
+    let wanted = requirements.join("\n");
+    if std::fs::read_to_string(&complete).is_ok_and(|there| there == wanted) {
+        return Ok(folder);
     }
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&folder)?;
     if !make_environment(cx, &folder)? {
-        let by_hand = "Python 3.10 or newer with its venv module is needed for this check (Debian, Ubuntu: `apt-get install python3-venv`).";
+        let by_hand = "Python 3.10 or newer with its venv module is needed (Debian, Ubuntu: `apt-get install python3-venv`).";
         packages::install(&["python3", "python3-venv"], by_hand, |command| {
             Ok(cx.execute(command)?.success())
         })?;
@@ -178,19 +197,19 @@ pub(crate) fn python(
             bail!("{by_hand}");
         }
     }
-    let requirement = format!("{package}=={version}");
     let mut install = program(folder.join("bin/python"), &folder);
-    if !cx
-        .execute(install.args(["-m", "pip", "install", "--quiet", &requirement]))?
-        .success()
-    {
+    install
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(requirements);
+    if !cx.execute(&mut install)?.success() {
         bail!(
-            "{requirement} could not be installed; see {}",
+            "{} could not be installed; see {}",
+            requirements.join(", "),
             cx.log.display()
         );
     }
-    std::fs::write(complete, "")?;
-    Ok(binary)
+    std::fs::write(complete, wanted)?;
+    Ok(folder)
 }
 
 fn make_environment(cx: &Context<'_>, folder: &Path) -> Result<bool> {

@@ -1,8 +1,8 @@
 //! Where checks run the service: the template's binary, in a fresh project, with an empty database of either kind.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tempfile::TempDir;
 
 use crate::check::Outcome;
@@ -68,24 +68,8 @@ pub(super) fn place_to_run(cx: &Context<'_>, kind: Kind) -> Result<Place> {
 fn binary(cx: &Context<'_>, folder: &Path) -> Result<Binary> {
     cx.generate(&Request::new("aaa-svc"))?.write_to(folder)?;
     Ok(Binary {
-        path: build(cx, &cx.repo().template())?,
+        path: cx.build(&cx.repo().template(), &[])?,
         folder: folder.to_path_buf(),
         settings: Vec::new(),
     })
-}
-
-/// The binary of a project, or of the template in place.
-pub(super) fn build(cx: &Context<'_>, project: &Path) -> Result<PathBuf> {
-    let mut build = cx.cargo(
-        project,
-        ["build", "--message-format=json-render-diagnostics"],
-    );
-    let (status, messages) = cx.output(&mut build)?;
-    let executable = messages.lines().rev().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    });
-    executable
-        .filter(|_| status.success())
-        .with_context(|| format!("{} does not build", project.display()))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::check::{Check, Failure, Outcome};
-use crate::checks::place::{Kind, build, place_to_run};
+use crate::checks::place::{Kind, place_to_run};
 use crate::checks::{live, long_check};
 use crate::context::Context;
 use crate::generate::Request;
@@ -123,7 +123,7 @@ fn next_release(cx: &Context<'_>) -> Result<PathBuf> {
     tree.0.extend(fixture.0);
     let folder = cx.shared.cache.checks("projects").join(name);
     tree.write_to(&folder)?;
-    build(cx, &folder)
+    cx.build(&folder, &[])
 }
 
 /// As in production, with the limiter on; the clients come by way of the proxy.

@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 use deadpool_postgres::Pool;
-use futures_util::{TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::error::Failed;
 use crate::users::User;
@@ -21,7 +21,7 @@ pub(crate) async fn all(State(pool): State<Pool>) -> Result<Response, Failed> {
     let client = pool.get().await?;
     let all = client.prepare_cached(ALL).await?;
     let parameters: [&str; 0] = [];
-    let rows = Box::pin(client.query_raw(&all, parameters).await?);
+    let rows = Box::pin(client.query_raw(&all, parameters).await?.fuse());
     // The client goes along: its connection is busy until the last row is read.
     let pieces = stream::try_unfold((rows, client), async |(mut rows, client)| {
         let mut piece = BytesMut::with_capacity(PIECE + 1024);

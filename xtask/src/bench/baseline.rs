@@ -1,0 +1,62 @@
+//! The figures of the last run that somebody checked in.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use super::goals::GOALS;
+use super::report::Run;
+use crate::repo::Repo;
+
+/// How much worse a figure may be than the baseline. The same binary differs so much between two runs on a machine with other work.
+pub(super) const TOLERANCE: f64 = 0.2;
+
+/// The medians of the goals' figures.
+#[derive(Debug, Default)]
+pub(super) struct Baseline {
+    figures: BTreeMap<String, f64>,
+}
+
+impl Baseline {
+    /// Reads it; empty if there is none.
+    pub(super) fn read(repo: &Repo) -> Result<Self> {
+        let file = file(repo);
+        if !file.is_file() {
+            return Ok(Self::default());
+        }
+        let text = fs::read_to_string(&file)?;
+        let json: Value = serde_json::from_str(&text)
+            .with_context(|| format!("{} is no JSON", file.display()))?;
+        let figures = json["figures"].as_object().into_iter().flatten();
+        Ok(Self {
+            figures: figures
+                .filter_map(|(id, figure)| Some((id.clone(), figure.as_f64()?)))
+                .collect(),
+        })
+    }
+
+    pub(super) fn figure(&self, id: &str) -> Option<f64> {
+        self.figures.get(id).copied()
+    }
+
+    /// Writes what a run measured; what it didn't stays as it was.
+    pub(super) fn write(mut self, repo: &Repo, run: &Run) -> Result<PathBuf> {
+        for goal in GOALS {
+            if let Some(figure) = goal.figure(&run.samples) {
+                self.figures
+                    .insert(goal.id.to_owned(), (figure.median * 1e3).round() / 1e3);
+            }
+        }
+        let json = json!({ "machine": run.machine.json(), "command": run.command, "figures": self.figures });
+        let file = file(repo);
+        fs::write(&file, format!("{json:#}\n"))?;
+        Ok(file)
+    }
+}
+
+fn file(repo: &Repo) -> PathBuf {
+    repo.root().join("bench/baseline.json")
+}

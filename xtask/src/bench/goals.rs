@@ -1,0 +1,221 @@
+//! The goals, all of them: what is measured, and what it should be.
+//!
+//! Wherever it can be, a goal is a ratio of two figures of one run: the machine is in both.
+
+use std::fmt;
+
+use super::samples::{Samples, Spread};
+
+/// What is wanted of a figure.
+pub(super) struct Goal {
+    /// What the JSON and the baseline call it.
+    pub(super) id: &'static str,
+    /// What people call it.
+    pub(super) name: &'static str,
+    pub(super) of: Of,
+    pub(super) bound: Bound,
+    /// `×`, `µs`, `MiB`
+    pub(super) unit: &'static str,
+}
+
+/// How a figure follows from samples.
+#[derive(Clone, Copy)]
+pub(super) enum Of {
+    /// As it was measured.
+    Value(&'static str),
+    /// The one divided by the other, of the same round.
+    Ratio(&'static str, &'static str),
+    /// The one less the other, of the same round.
+    Difference(&'static str, &'static str),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+    /// It is reported, and that is all.
+    Reported,
+}
+
+/// The table.
+pub(super) const GOALS: &[Goal] = &[
+    Goal {
+        id: "get_cpu",
+        name: "GET by id: CPU per request, of bare axum + tokio-postgres",
+        of: Of::Ratio("get/service/cpu", "get/bare/cpu"),
+        bound: Bound::AtMost(1.7),
+        unit: "×",
+    },
+    Goal {
+        id: "list_cpu",
+        name: "list of 20: CPU per request, of bare",
+        of: Of::Ratio("list/service/cpu", "list/bare/cpu"),
+        bound: Bound::AtMost(1.8),
+        unit: "×",
+    },
+    Goal {
+        id: "post_cpu",
+        name: "POST: CPU per request, of bare",
+        of: Of::Ratio("post/service/cpu", "post/bare/cpu"),
+        bound: Bound::AtMost(1.7),
+        unit: "×",
+    },
+    Goal {
+        id: "get_rps",
+        name: "GET by id: requests per second, of bare",
+        of: Of::Ratio("get/service/rps", "get/bare/rps"),
+        bound: Bound::AtLeast(0.63),
+        unit: "×",
+    },
+    Goal {
+        id: "get_p99",
+        name: "GET by id: p99 at that load, of bare",
+        of: Of::Ratio("get/service/p99", "get/bare/p99"),
+        bound: Bound::AtMost(2.0),
+        unit: "×",
+    },
+    Goal {
+        id: "stack",
+        name: "the whole stack on a static route: CPU per request over bare axum",
+        of: Of::Difference("static/service/cpu", "static/bare/cpu"),
+        bound: Bound::AtMost(6.0),
+        unit: "µs",
+    },
+    Goal {
+        id: "fastapi_cpu",
+        name: "GET by id: CPU of FastAPI + asyncpg with the same middleware, of ours",
+        of: Of::Ratio("get/fastapi-production/cpu", "get/service/cpu"),
+        bound: Bound::AtLeast(6.0),
+        unit: "×",
+    },
+    Goal {
+        id: "sqlalchemy_cpu",
+        name: "GET by id: CPU of FastAPI + SQLAlchemy, of ours",
+        of: Of::Ratio("get/fastapi-sqlalchemy/cpu", "get/service/cpu"),
+        bound: Bound::AtLeast(15.0),
+        unit: "×",
+    },
+    Goal {
+        id: "coalescing",
+        name: "one hot key: requests per second, of the same route without sharing",
+        of: Of::Ratio("hot/coalesced/rps", "hot/plain/rps"),
+        bound: Bound::AtLeast(3.0),
+        unit: "×",
+    },
+    Goal {
+        id: "idle_memory",
+        name: "memory, idle",
+        of: Of::Value("memory/idle"),
+        bound: Bound::AtMost(14.0),
+        unit: "MiB",
+    },
+    Goal {
+        id: "loaded_memory",
+        name: "memory after load",
+        of: Of::Value("memory/loaded"),
+        bound: Bound::AtMost(26.0),
+        unit: "MiB",
+    },
+    Goal {
+        id: "otlp_memory",
+        name: "memory after load, with OTLP on and no collector",
+        of: Of::Value("memory/otlp-loaded"),
+        bound: Bound::AtMost(40.0),
+        unit: "MiB",
+    },
+    Goal {
+        id: "connection_memory",
+        name: "memory per idle connection, of 10,000",
+        of: Of::Value("connection/service"),
+        bound: Bound::Reported,
+        unit: "KiB",
+    },
+    Goal {
+        id: "start",
+        name: "start to the first answer, nothing to migrate",
+        of: Of::Value("start/service"),
+        bound: Bound::AtMost(40.0),
+        unit: "ms",
+    },
+    Goal {
+        id: "stream",
+        name: "a million rows streamed: rows per second, of a bare loop",
+        of: Of::Ratio("stream/service/rows", "stream/bare/rows"),
+        bound: Bound::AtLeast(0.6),
+        unit: "×",
+    },
+    Goal {
+        id: "stream_memory",
+        name: "a million rows streamed: growth of memory",
+        of: Of::Value("stream/service/growth"),
+        bound: Bound::AtMost(4.0),
+        unit: "MiB",
+    },
+    Goal {
+        id: "cold_build",
+        name: "cold debug build",
+        of: Of::Value("builds/cold"),
+        bound: Bound::AtMost(210.0),
+        unit: "s",
+    },
+    Goal {
+        id: "incremental_build",
+        name: "build after touching one route",
+        of: Of::Value("builds/incremental"),
+        bound: Bound::AtMost(4.0),
+        unit: "s",
+    },
+    Goal {
+        id: "stripped",
+        name: "release binary, stripped",
+        of: Of::Value("builds/stripped"),
+        bound: Bound::AtMost(24.0),
+        unit: "MB",
+    },
+];
+
+impl Goal {
+    /// The figure; none if it wasn't measured.
+    pub(super) fn figure(&self, samples: &Samples) -> Option<Spread> {
+        let both = |left: &str, right: &str, join: fn(f64, f64) -> f64| {
+            let pairs = samples.of(left).iter().zip(samples.of(right));
+            pairs.map(|(left, right)| join(*left, *right)).collect()
+        };
+        let values: Vec<f64> = match self.of {
+            Of::Value(key) => samples.of(key).to_vec(),
+            Of::Ratio(left, right) => both(left, right, |left, right| left / right),
+            Of::Difference(left, right) => both(left, right, |left, right| left - right),
+        };
+        Spread::of(&values)
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::Reported => f.write_str("–"),
+        }
+    }
+}
+
+impl Bound {
+    /// By how much a value is worse than another, as a share of that; less than 0 if it is better.
+    pub(super) fn worse(self, value: f64, before: f64) -> f64 {
+        let more = (value - before) / before;
+        match self {
+            Self::AtLeast(_) => -more,
+            Self::AtMost(_) | Self::Reported => more,
+        }
+    }
+
+    /// Whether a value keeps to it; none if nothing is wanted.
+    pub(super) fn is_met(self, value: f64) -> Option<bool> {
+        match self {
+            Self::AtMost(most) => Some(value <= most),
+            Self::AtLeast(least) => Some(value >= least),
+            Self::Reported => None,
+        }
+    }
+}
