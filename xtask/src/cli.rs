@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Image(ImageOptions),
     /// Measure what a request to the generated service costs, beside hand-written servers and FastAPI, and hold it against the goals
     Bench(BenchOptions),
-    /// Format the template and this tool, and write the twins that follow from other files
+    /// Format the template, this tool and the benchmark's server, and write the twins that follow from other files
     Fmt,
     /// Check formatting, lints and documentation of the template in place
     Lint,
@@ -92,6 +92,12 @@ pub(crate) struct BenchOptions {
     /// Measure builds, too: everything is compiled once more, in a folder of its own
     #[arg(long)]
     pub(crate) builds: bool,
+    /// Compile without optimisation at link time: quicker, but not as the service is shipped
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Count instructions instead, which any machine can, and fail if a request takes more than bench/instructions.json says
+    #[arg(long, conflicts_with_all = ["only", "builds", "compare"])]
+    pub(crate) instructions: bool,
     /// How often each figure is measured
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
@@ -110,7 +116,7 @@ pub(crate) struct BenchOptions {
     /// Say how the figures are to those in bench/baseline.json, and fail if one is worse by more than a fifth
     #[arg(long)]
     pub(crate) compare: bool,
-    /// Put the figures into bench/baseline.json
+    /// Put the figures into bench/baseline.json, or into bench/instructions.json
     #[arg(long)]
     pub(crate) write_baseline: bool,
 }

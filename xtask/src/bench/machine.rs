@@ -6,6 +6,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::stage::Profile;
+
 /// What is worth knowing of a machine.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -17,13 +19,17 @@ pub(super) struct Machine {
     kernel: String,
     rust: String,
     postgres: String,
-    /// Settings of cargo's that make the binaries other than they are shipped.
+    /// What makes the binaries other than they are shipped.
     profile: Vec<String>,
 }
 
 impl Machine {
     /// This one; `psql` is beside the server that was used.
-    pub(super) fn look(psql: &Path) -> Self {
+    pub(super) fn look(psql: &Path, profile: Profile) -> Self {
+        let quick = (profile == Profile::Quick).then(|| "--quick".to_owned());
+        let changed = std::env::vars()
+            .filter(|(key, _)| key.starts_with("CARGO_PROFILE_") || key == "RUSTFLAGS")
+            .map(|(key, value)| format!("{key}={value}"));
         let memory = field("/proc/meminfo", "MemTotal:");
         let memory: f64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
         Self {
@@ -37,10 +43,7 @@ impl Machine {
             kernel: said("uname", &["-sr"]),
             rust: said("rustc", &["--version"]),
             postgres: said(psql.to_string_lossy().as_ref(), &["--version"]),
-            profile: std::env::vars()
-                .filter(|(key, _)| key.starts_with("CARGO_PROFILE_") || key == "RUSTFLAGS")
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect(),
+            profile: quick.into_iter().chain(changed).collect(),
         }
     }
 

@@ -3,10 +3,12 @@
 //! - [`goals`]: what is measured and what it should be, in one table
 //! - [`sections`]: how it is measured, one file per kind of figure
 //! - [`servers`], [`stage`]: what is measured, and what it runs on; [`wrk`], [`usage`]: what it is measured with
+//! - [`instructions`]: what can be counted on any machine
 //! - [`report`]: the tables, JSON and the plot; [`baseline`]: the figures to compare with
 
 mod baseline;
 mod goals;
+mod instructions;
 mod machine;
 mod report;
 mod samples;
@@ -21,10 +23,12 @@ use std::path::Path;
 use anyhow::Result;
 
 use self::baseline::Baseline;
+pub(crate) use self::instructions::count as count_instructions;
 use self::machine::Machine;
 use self::report::{Run, Table};
 use self::samples::Samples;
 pub(crate) use self::sections::{Pace, Section};
+pub(crate) use self::stage::Profile;
 use self::stage::Stage;
 use crate::context::Context;
 use crate::runner::say;
@@ -33,6 +37,7 @@ use crate::runner::say;
 pub(crate) struct Plan<'p> {
     pub(crate) sections: Vec<Section>,
     pub(crate) pace: Pace,
+    pub(crate) profile: Profile,
     /// As it can be typed again.
     pub(crate) command: String,
     /// Where JSON, Markdown and plot go.
@@ -45,14 +50,15 @@ pub(crate) struct Plan<'p> {
 
 /// Measures and says what came of it; returns what is worse than the baseline, if that was asked for.
 pub(crate) fn run(cx: &Context<'_>, plan: &Plan<'_>) -> Result<Vec<&'static str>> {
-    let stage = Stage::set(cx, plan.sections.contains(&Section::Requests))?;
+    let service = Stage::build(cx, plan.profile)?;
+    let stage = Stage::set(cx, service, plan.profile)?;
     let mut samples = Samples::default();
     for section in &plan.sections {
         section.measure(&stage, plan.pace, &mut samples)?;
     }
     let run = Run {
         samples,
-        machine: Machine::look(stage.postgres.client()?),
+        machine: Machine::look(stage.postgres.client()?, plan.profile),
         command: plan.command.clone(),
     };
     let baseline = if plan.compare {

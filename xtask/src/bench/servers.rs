@@ -14,7 +14,7 @@ use crate::http;
 use crate::process::{self, Child};
 
 /// Until a server that was started answers.
-const START_LIMIT: Duration = Duration::from_mins(1);
+const START_LIMIT: Duration = Duration::from_mins(2);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// Between two looks whether it does.
 const GLANCE: Duration = Duration::from_millis(1);

@@ -1,7 +1,8 @@
 //! What everything is measured on: the programs, a PostgreSQL server of its own, and users in it.
 
+use std::cell::OnceCell;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -40,13 +41,39 @@ const SETTINGS: [(&str, &str); 9] = [
     ("RATE_LIMIT_TRUSTED_PROXIES", "none"),
 ];
 
-/// The programs and the database.
+/// How the servers are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// As they are shipped.
+    Release,
+    /// Without optimisation at link time, in a fraction of the time.
+    Quick,
+}
+
+impl Profile {
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Release => &["--release", "--locked"],
+            Self::Quick => &[
+                "--release",
+                "--locked",
+                "--config",
+                "profile.release.lto = 'off'",
+                "--config",
+                "profile.release.codegen-units = 16",
+            ],
+        }
+    }
+}
+
+/// The programs and the database. What not everything needs is made when it is first asked for.
 pub(super) struct Stage<'c> {
     pub(super) cx: &'c Context<'c>,
-    pub(super) wrk: Wrk,
     pub(super) service: Binary,
-    pub(super) bare: PathBuf,
-    python: Option<PathBuf>,
+    profile: Profile,
+    wrk: OnceCell<Wrk>,
+    bare: OnceCell<PathBuf>,
+    python: OnceCell<PathBuf>,
     // In this order: the database goes before its server.
     pub(super) database: Database,
     pub(super) postgres: Postgres,
@@ -54,41 +81,40 @@ pub(super) struct Stage<'c> {
 }
 
 impl<'c> Stage<'c> {
-    /// Builds and starts what is needed; Python's servers only if they are.
-    pub(super) fn set(cx: &'c Context<'c>, with_python: bool) -> Result<Self> {
-        let project = cx.project(&Request::new(NAME))?;
-        say("  building    the generated service, as it is shipped");
-        let path = cx.build(&project, &["--release", "--locked"])?;
-        say("  building    the bare server");
-        let bare = cx.build(&reference(cx, "bare"), &["--release", "--locked"])?;
-        let python = if with_python {
-            let requirements = reference(cx, "fastapi").join("requirements.txt");
-            Some(tools::python_with(cx, "bench-fastapi", &requirements)?)
-        } else {
-            None
-        };
-        let wrk = Wrk::provide(cx)?;
-        let postgres =
-            Postgres::private(&cx.log.with_file_name("bench-postgres.log"), |command| {
-                Ok(cx.execute(command)?.success())
-            })?;
-        let service = Binary {
-            path,
-            folder: project,
+    /// Builds the service.
+    pub(super) fn build(cx: &Context<'_>, profile: Profile) -> Result<Binary> {
+        let folder = cx.project(&Request::new(NAME))?;
+        say("  building    the generated service");
+        Ok(Binary {
+            path: cx.build(&folder, profile.options())?,
+            folder,
             settings: Vec::new(),
-        };
+        })
+    }
+
+    /// Starts a database server with the users of a service that was built.
+    pub(super) fn set(cx: &'c Context<'c>, service: Binary, profile: Profile) -> Result<Self> {
+        let log = cx.log.with_file_name("bench-postgres.log");
+        fs::write(&log, "")?;
+        let postgres = Postgres::private(&log, |command| Ok(cx.execute(command)?.success()))?;
         let stage = Self {
             database: postgres.create_database(&cx.log)?,
             cx,
-            wrk,
             service,
-            bare,
-            python,
+            profile,
+            wrk: OnceCell::new(),
+            bare: OnceCell::new(),
+            python: OnceCell::new(),
             postgres,
             files: TempDir::with_prefix("strata-bench-")?,
         };
         stage.fill(&stage.database, USERS)?;
         Ok(stage)
+    }
+
+    /// What makes load.
+    pub(super) fn wrk(&self) -> Result<&Wrk> {
+        made(&self.wrk, || Wrk::provide(self.cx))
     }
 
     /// Migrates a database and puts rows into it.
@@ -169,11 +195,7 @@ impl<'c> Stage<'c> {
     ) -> Result<Server> {
         let (port, management) = (free_port()?, free_port()?);
         let mut command = self.service.command(["serve"]);
-        command
-            .envs(SETTINGS)
-            .env("SERVER_MANAGEMENT_PORT", management.to_string())
-            .env("DATABASE_URL", database.url())
-            .envs(settings.iter().copied());
+        told(&mut command, database, management).envs(settings.iter().copied());
         let asked = if path == "/readyz" { management } else { port };
         Server::start(
             command,
@@ -186,43 +208,55 @@ impl<'c> Stage<'c> {
 
     /// One of the servers to compare with.
     fn reference(&self, who: Who, port: u16) -> Result<Command> {
+        let bare = self.folder("bare");
+        let python = self.folder("fastapi");
         let module = match who {
             Who::Service | Who::Bare => {
-                return Ok(program(&self.bare, &reference(self.cx, "bare")));
+                let binary = made(&self.bare, || {
+                    say("  building    the bare server");
+                    self.cx.build(&bare, self.profile.options())
+                })?;
+                return Ok(program(binary, &bare));
             }
             Who::FastApi => "plain:app",
             Who::FastApiProduction => "production:app",
             Who::FastApiSqlalchemy => "orm:app",
         };
-        let python = self
-            .python
-            .as_ref()
-            .context("Python's servers were not asked for")?;
-        let mut command = program(python, &reference(self.cx, "fastapi"));
+        let requirements = python.join("requirements.txt");
+        let interpreter = made(&self.python, || {
+            tools::python_with(self.cx, "bench-fastapi", &requirements)
+        })?;
+        let mut command = program(interpreter, &python);
         command
-            .args([
-                "-m",
-                "uvicorn",
-                module,
-                "--port",
-                &port.to_string(),
-                "--loop",
-                "uvloop",
-            ])
-            .args([
-                "--http",
-                "httptools",
-                "--no-access-log",
-                "--log-level",
-                "warning",
-            ])
+            .args(["-m", "uvicorn", module, "--port", &port.to_string()])
+            .args(["--loop", "uvloop", "--http", "httptools"])
+            .args(["--no-access-log", "--log-level", "warning"])
             .env("PYTHONDONTWRITEBYTECODE", "1");
         Ok(command)
     }
+
+    /// Where a server to compare with is.
+    fn folder(&self, name: &str) -> PathBuf {
+        self.cx.repo().root().join("bench/reference").join(name)
+    }
 }
 
-/// The folder of a server to compare with.
-fn reference(cx: &Context<'_>, name: &str) -> PathBuf {
-    let references: &Path = &cx.repo().root().join("bench/reference");
-    references.join(name)
+/// Gives a command of the service what it is told.
+pub(super) fn told<'c>(
+    command: &'c mut Command,
+    database: &Database,
+    management: u16,
+) -> &'c mut Command {
+    command
+        .envs(SETTINGS)
+        .env("SERVER_MANAGEMENT_PORT", management.to_string())
+        .env("DATABASE_URL", database.url())
+}
+
+/// What a cell holds, made when it is first asked for.
+fn made<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if cell.get().is_none() {
+        let _ = cell.set(make()?);
+    }
+    cell.get().context("what was made was not kept")
 }

@@ -1,6 +1,7 @@
 //! What `cargo xtask test` runs: one file per group, quick checks first.
 
 mod backup;
+mod bench;
 mod command;
 mod compose;
 mod delivered;
@@ -40,6 +41,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(generating::checks());
     checks.extend(rendering::checks());
     checks.extend(own::checks());
+    checks.extend(bench::checks());
     checks.extend(template::checks());
     checks.extend(options::checks(repo));
     checks.extend(documents::checks());

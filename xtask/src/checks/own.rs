@@ -80,7 +80,11 @@ fn commands_work(cx: &Context<'_>) -> Outcome {
     }
 
     // Where there is nothing to do it does nothing.
-    for folder in [cx.repo().template(), root.join("xtask")] {
+    for folder in [
+        cx.repo().template(),
+        root.join("xtask"),
+        root.join("bench/reference/bare"),
+    ] {
         cx.step(
             &mut cargo(&folder, ["fmt", "--check"]),
             "the formatting is off",

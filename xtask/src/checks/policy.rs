@@ -35,13 +35,15 @@ pub(super) fn checks() -> Vec<Check> {
         long_check(
             "policy/deny",
             40,
-            "the dependencies of projects and of this tool keep to deny.toml; known vulnerabilities only where RustSec's database can be fetched",
+            "the dependencies of projects, of this tool and of the benchmark's server keep to deny.toml; known vulnerabilities only where RustSec's database can be fetched",
             |cx| {
                 let project = TempDir::with_prefix("strata-check-")?;
                 cx.generate(&Request::new("deny-svc"))?
                     .write_to(project.path())?;
                 dependencies(cx, project.path(), JUST_DENY)?;
-                dependencies(cx, &cx.repo().root().join("xtask"), DENY)
+                let root = cx.repo().root();
+                dependencies(cx, &root.join("xtask"), DENY)?;
+                dependencies(cx, &root.join("bench/reference/bare"), DENY)
             },
         )
         .typing(&[JUST_DENY, DENY]),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::bench::{self, Pace, Plan, Section};
+use crate::bench::{self, Pace, Plan, Profile, Section};
 use crate::cache::Cache;
 use crate::cli::BenchOptions;
 use crate::context::{Context, Shared};
@@ -30,6 +30,11 @@ pub(crate) fn run(options: &BenchOptions) -> Result<ExitCode> {
             rows: options.rows,
             connections: options.connections,
         },
+        profile: if options.quick {
+            Profile::Quick
+        } else {
+            Profile::Release
+        },
         command: typed(),
         folder: &folder,
         compare: options.compare,
@@ -37,11 +42,16 @@ pub(crate) fn run(options: &BenchOptions) -> Result<ExitCode> {
     };
     let shared = Shared::new(repo, cache);
     let cx = Context::new(&shared, log, Instant::now() + LIMIT);
-    let worse = bench::run(&cx, &plan)?;
-    for name in &worse {
-        println!("worse than the baseline: {name}");
-    }
-    Ok(if worse.is_empty() {
+    let is_well = if options.instructions {
+        bench::count_instructions(&cx, options.write_baseline)?
+    } else {
+        let worse = bench::run(&cx, &plan)?;
+        for name in &worse {
+            println!("  worse than the baseline: {name}");
+        }
+        worse.is_empty()
+    };
+    Ok(if is_well {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

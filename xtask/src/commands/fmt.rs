@@ -12,7 +12,11 @@ use crate::twins;
 
 pub(crate) fn run() -> Result<ExitCode> {
     let repo = Repo::find()?;
-    for folder in [repo.template(), repo.root().join("xtask")] {
+    for folder in [
+        repo.template(),
+        repo.root().join("xtask"),
+        repo.root().join("bench/reference/bare"),
+    ] {
         let status = Child::spawn(&mut cargo(&folder, ["fmt"]))?
             .wait(Instant::now() + Duration::from_mins(2), || {})?;
         if !status.success() {

@@ -10,6 +10,7 @@ use crate::commands::test;
 pub(crate) fn run() -> Result<ExitCode> {
     let filters = [
         "xtask/fmt",
+        "bench/reference",
         "template/liquid",
         "template/fmt",
         "template/clippy",

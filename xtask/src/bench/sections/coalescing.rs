@@ -21,7 +21,9 @@ pub(super) fn measure(stage: &Stage<'_>, pace: Pace, samples: &mut Samples) -> R
         ));
         for (way, path) in ways {
             let url = service.url(&format!("/api/v1/products/{id}{path}"));
-            let measured = stage.wrk.run(stage.cx, &url, &Requests::Same, pace.time)?;
+            let measured = stage
+                .wrk()?
+                .run(stage.cx, &url, &Requests::Same, pace.time)?;
             samples.add(
                 format!("hot/{way}/rps"),
                 measured.requests / measured.seconds,

@@ -39,7 +39,7 @@ pub(super) fn measure(stage: &Stage<'_>, pace: Pace, samples: &mut Samples) -> R
                 ("/api/v1/users", Requests::New),
             ] {
                 stage
-                    .wrk
+                    .wrk()?
                     .run(stage.cx, &service.url(path), &requests, pace.time)?;
             }
             process::pause(REST)?;

@@ -96,7 +96,7 @@ pub(super) fn measure(stage: &Stage<'_>, pace: Pace, samples: &mut Samples) -> R
 
 fn send(stage: &Stage<'_>, server: &Server, ask: &Ask, time: Duration) -> Result<Measured> {
     let measured = stage
-        .wrk
+        .wrk()?
         .run(stage.cx, &server.url(ask.path), &ask.requests, time)?;
     if matches!(ask.requests, Requests::New) {
         stage.tidy(&stage.database)?;
