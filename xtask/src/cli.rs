@@ -85,6 +85,10 @@ pub(crate) struct ImageOptions {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub(crate) struct BenchOptions {
     /// Measure these only, a comma list [default: all but builds]
     #[arg(long, value_name = "SECTIONS", value_delimiter = ',')]

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::Section;
 use super::samples::{Samples, Spread};
 
 /// What is wanted of a figure.
@@ -12,6 +13,8 @@ pub(super) struct Goal {
     pub(super) id: &'static str,
     /// What people call it.
     pub(super) name: &'static str,
+    /// Which measures it.
+    pub(super) section: Section,
     pub(super) of: Of,
     pub(super) bound: Bound,
     /// `×`, `µs`, `MiB`
@@ -42,6 +45,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "get_cpu",
         name: "GET by id: CPU per request, of bare axum + tokio-postgres",
+        section: Section::Requests,
         of: Of::Ratio("get/service/cpu", "get/bare/cpu"),
         bound: Bound::AtMost(1.7),
         unit: "×",
@@ -49,6 +53,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "list_cpu",
         name: "list of 20: CPU per request, of bare",
+        section: Section::Requests,
         of: Of::Ratio("list/service/cpu", "list/bare/cpu"),
         bound: Bound::AtMost(1.8),
         unit: "×",
@@ -56,6 +61,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "post_cpu",
         name: "POST: CPU per request, of bare",
+        section: Section::Requests,
         of: Of::Ratio("post/service/cpu", "post/bare/cpu"),
         bound: Bound::AtMost(1.7),
         unit: "×",
@@ -63,6 +69,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "get_rps",
         name: "GET by id: requests per second, of bare",
+        section: Section::Requests,
         of: Of::Ratio("get/service/rps", "get/bare/rps"),
         bound: Bound::AtLeast(0.63),
         unit: "×",
@@ -70,6 +77,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "get_p99",
         name: "GET by id: p99 at that load, of bare",
+        section: Section::Requests,
         of: Of::Ratio("get/service/p99", "get/bare/p99"),
         bound: Bound::AtMost(2.0),
         unit: "×",
@@ -77,6 +85,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "stack",
         name: "the whole stack on a static route: CPU per request over bare axum",
+        section: Section::Requests,
         of: Of::Difference("static/service/cpu", "static/bare/cpu"),
         bound: Bound::AtMost(6.0),
         unit: "µs",
@@ -84,6 +93,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "fastapi_cpu",
         name: "GET by id: CPU of FastAPI + asyncpg with the same middleware, of ours",
+        section: Section::Requests,
         of: Of::Ratio("get/fastapi-production/cpu", "get/service/cpu"),
         bound: Bound::AtLeast(6.0),
         unit: "×",
@@ -91,6 +101,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "sqlalchemy_cpu",
         name: "GET by id: CPU of FastAPI + SQLAlchemy, of ours",
+        section: Section::Requests,
         of: Of::Ratio("get/fastapi-sqlalchemy/cpu", "get/service/cpu"),
         bound: Bound::AtLeast(15.0),
         unit: "×",
@@ -98,6 +109,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "coalescing",
         name: "one hot key: requests per second, of the same route without sharing",
+        section: Section::Coalescing,
         of: Of::Ratio("hot/coalesced/rps", "hot/plain/rps"),
         bound: Bound::AtLeast(3.0),
         unit: "×",
@@ -105,6 +117,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "idle_memory",
         name: "memory, idle",
+        section: Section::Memory,
         of: Of::Value("memory/idle"),
         bound: Bound::AtMost(14.0),
         unit: "MiB",
@@ -112,6 +125,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "loaded_memory",
         name: "memory after load",
+        section: Section::Memory,
         of: Of::Value("memory/loaded"),
         bound: Bound::AtMost(26.0),
         unit: "MiB",
@@ -119,6 +133,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "otlp_memory",
         name: "memory after load, with OTLP on and no collector",
+        section: Section::Memory,
         of: Of::Value("memory/otlp-loaded"),
         bound: Bound::AtMost(40.0),
         unit: "MiB",
@@ -126,6 +141,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "connection_memory",
         name: "memory per idle connection, of 10,000",
+        section: Section::Connections,
         of: Of::Value("connection/service"),
         bound: Bound::Reported,
         unit: "KiB",
@@ -133,6 +149,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "start",
         name: "start to the first answer, nothing to migrate",
+        section: Section::Start,
         of: Of::Value("start/service"),
         bound: Bound::AtMost(40.0),
         unit: "ms",
@@ -140,6 +157,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "stream",
         name: "a million rows streamed: rows per second, of a bare loop",
+        section: Section::Stream,
         of: Of::Ratio("stream/service/rows", "stream/bare/rows"),
         bound: Bound::AtLeast(0.6),
         unit: "×",
@@ -147,6 +165,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "stream_memory",
         name: "a million rows streamed: growth of memory",
+        section: Section::Stream,
         of: Of::Value("stream/service/growth"),
         bound: Bound::AtMost(4.0),
         unit: "MiB",
@@ -154,6 +173,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "cold_build",
         name: "cold debug build",
+        section: Section::Builds,
         of: Of::Value("builds/cold"),
         bound: Bound::AtMost(210.0),
         unit: "s",
@@ -161,6 +181,7 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "incremental_build",
         name: "build after touching one route",
+        section: Section::Builds,
         of: Of::Value("builds/incremental"),
         bound: Bound::AtMost(4.0),
         unit: "s",
@@ -168,11 +189,18 @@ pub(super) const GOALS: &[Goal] = &[
     Goal {
         id: "stripped",
         name: "release binary, stripped",
+        section: Section::Builds,
         of: Of::Value("builds/stripped"),
         bound: Bound::AtMost(24.0),
         unit: "MB",
     },
 ];
+
+/// What the goals are called, but for those of a section.
+pub(crate) fn goals_without(section: Section) -> impl Iterator<Item = &'static str> {
+    let others = GOALS.iter().filter(move |goal| goal.section != section);
+    others.map(|goal| goal.id)
+}
 
 impl Goal {
     /// The figure; none if it wasn't measured.

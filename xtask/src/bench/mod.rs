@@ -23,7 +23,9 @@ use std::path::Path;
 use anyhow::Result;
 
 use self::baseline::Baseline;
+pub(crate) use self::goals::goals_without;
 pub(crate) use self::instructions::count as count_instructions;
+
 use self::machine::Machine;
 use self::report::{Run, Table};
 use self::samples::Samples;

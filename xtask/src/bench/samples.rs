@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle_or_between_two() {
-        assert_eq!(Spread::of(&[3.0, 1.0, 2.0]).unwrap().median, 2.0);
-        let even = Spread::of(&[4.0, 1.0, 2.0, 3.0]).unwrap();
-        assert_eq!((even.median, even.min, even.max), (2.5, 1.0, 4.0));
+        let spread = |median, min, max| Some(Spread { median, min, max });
+        assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), spread(2.0, 1.0, 3.0));
+        assert_eq!(Spread::of(&[4.0, 1.0, 2.0, 3.0]), spread(2.5, 1.0, 4.0));
         assert_eq!(Spread::of(&[]), None);
     }
 

@@ -15,13 +15,15 @@ pub(super) struct Group(pub(super) u32);
 impl Group {
     /// Seconds of processor time that the group has used so far, in the kernel and outside.
     pub(super) fn processor_seconds(self) -> Result<f64> {
-        let mut ticks = 0.0;
+        let mut ticks = 0;
         for stat in self.stats()? {
             // utime and stime, fields 14 and 15 of proc(5).
             for field in [14, 15] {
                 ticks += stat.number(field)?;
             }
         }
+        #[expect(clippy::cast_precision_loss, reason = "a time in seconds")]
+        let ticks = ticks as f64;
         Ok(ticks / TICKS)
     }
 
@@ -62,7 +64,7 @@ impl Group {
         let stats = entries.filter_map(|entry| Stat::read(&entry.ok()?.path()));
         let own: Vec<Stat> = stats
             // pgrp, field 5.
-            .filter(|stat| stat.number(5).is_ok_and(|group| group == f64::from(self.0)))
+            .filter(|stat| stat.number(5).is_ok_and(|group| group == u64::from(self.0)))
             .collect();
         anyhow::ensure!(!own.is_empty(), "the server has ended");
         Ok(own)
@@ -85,7 +87,7 @@ impl Stat {
     }
 
     /// A field, counted as the manual does, from 3: the second is a name in brackets, in which anything can stand.
-    fn number(&self, field: usize) -> Result<f64> {
+    fn number(&self, field: usize) -> Result<u64> {
         let (_, fields) = self.text.rsplit_once(") ").context("no stat")?;
         let field = fields.split(' ').nth(field - 3).context("no such field")?;
         Ok(field.parse()?)
@@ -102,7 +104,7 @@ mod tests {
             process: 7,
             text: "7 (a) b (c) S 1 42 42 0 -1 4194560 1 0 0 0 31 11 0 0".into(),
         };
-        assert_eq!(stat.number(5).unwrap(), 42.0);
-        assert_eq!(stat.number(14).unwrap() + stat.number(15).unwrap(), 42.0);
+        assert_eq!(stat.number(5).unwrap(), 42);
+        assert_eq!(stat.number(14).unwrap() + stat.number(15).unwrap(), 42);
     }
 }

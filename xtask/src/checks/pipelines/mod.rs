@@ -258,6 +258,7 @@ fn our_own(cx: &Context<'_>) -> Outcome {
         "cargo xtask try",
         "cargo xtask test",
         "cargo xtask test --all",
+        "cargo xtask test bench/instructions",
     ]);
     if commands == expected {
         return Ok(());
