@@ -1,14 +1,16 @@
 //! Clients that write and read without pause, and count what goes wrong.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow};
+
+use crate::http::Answer;
 
 /// Longer than any request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -164,74 +166,5 @@ impl Client {
         stream.set_nodelay(true)?;
         self.connections += 1;
         Ok(BufReader::new(stream))
-    }
-}
-
-struct Answer {
-    status: u16,
-    body: String,
-    /// The connection ends with it.
-    is_last: bool,
-}
-
-impl Answer {
-    fn read(stream: &mut impl BufRead) -> Result<Self> {
-        let first = line(stream)?;
-        let status = first.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let status = status.with_context(|| format!("no status: {first}"))?;
-        let (mut length, mut is_last) = (None, false);
-        loop {
-            let header = line(stream)?.to_ascii_lowercase();
-            if header.is_empty() {
-                break;
-            }
-            let (name, value) = header.split_once(':').context("a header without a colon")?;
-            match (name, value.trim()) {
-                ("content-length", value) => length = Some(value.parse()?),
-                ("transfer-encoding", _) => bail!("the answer is in chunks"),
-                ("connection", value) => is_last = value == "close",
-                _ => {}
-            }
-        }
-        let mut body = vec![0; length.unwrap_or(0)];
-        stream
-            .read_exact(&mut body)
-            .context("the answer is cut off")?;
-        Ok(Self {
-            status,
-            body: String::from_utf8(body)?,
-            is_last,
-        })
-    }
-}
-
-fn line(stream: &mut impl BufRead) -> Result<String> {
-    let mut line = String::new();
-    stream.read_line(&mut line)?;
-    ensure!(
-        line.ends_with('\n'),
-        "the connection ends without an answer"
-    );
-    Ok(line.trim_end().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_follow_one_another_on_a_connection() {
-        let mut stream: &[u8] = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
-        let first = Answer::read(&mut stream).unwrap();
-        assert_eq!(
-            (first.status, first.body.as_str(), first.is_last),
-            (201, "{}", false)
-        );
-        let second = Answer::read(&mut stream).unwrap();
-        assert_eq!(
-            (second.status, second.body.as_str(), second.is_last),
-            (204, "", true)
-        );
-        assert!(Answer::read(&mut stream).is_err());
     }
 }

@@ -1,15 +1,13 @@
 //! Clients that ask again and again until they are dropped.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-
-use crate::http;
+use crate::http::{self, Answer};
 
 /// Clients of one service.
 pub(super) struct Load {
@@ -60,34 +58,13 @@ impl Load {
                 if crowd.is_empty() {
                     crowd = (0..CROWD)
                         .filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok())
+                        .map(BufReader::new)
                         .collect();
                 }
-                crowd.retain_mut(|stream| stream.write_all(request.as_bytes()).is_ok());
-                crowd.retain_mut(|stream| read_answer(stream).is_ok());
+                crowd.retain_mut(|stream| stream.get_mut().write_all(request.as_bytes()).is_ok());
+                crowd.retain_mut(|stream| Answer::read(stream).is_ok());
             }
         })
-    }
-}
-
-/// One that says how long it is.
-fn read_answer(stream: &mut TcpStream) -> Result<()> {
-    const BLANK: &[u8] = b"\r\n\r\n";
-    let mut answer = Vec::new();
-    let mut piece = [0; 4096];
-    loop {
-        let count = stream.read(&mut piece)?;
-        anyhow::ensure!(count > 0, "the connection ended");
-        answer.extend_from_slice(&piece[..count]);
-        let end = answer.windows(BLANK.len()).position(|part| part == BLANK);
-        let Some(end) = end else { continue };
-        let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:"));
-        let length: usize = length.context("no length")?.trim().parse()?;
-        if answer.len() >= end + BLANK.len() + length {
-            return Ok(());
-        }
     }
 }
 
