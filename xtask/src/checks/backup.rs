@@ -1,25 +1,40 @@
 //! `backup/*`: what the service has written is dumped and comes back, by the scripts and the page that owners use.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
+use crate::certificates::Authority;
 use crate::check::{Check, Failure, Outcome};
 use crate::checks::place::{Kind, place_to_run};
 use crate::checks::{check, delivered};
 use crate::context::Context;
 use crate::http;
-use crate::postgres::Pieces;
+use crate::postgres::{Database, Postgres, Role, Secured};
 use crate::service::Binary;
 
 const BACKUP: &str = "sh k8s/components/backup/backup.sh";
 const CREATE: &str = "createdb orders_restored";
 const RESTORE: &str = "DATABASE_NAME=orders_restored sh k8s/components/backup/restore.sh orders-20261120T031500Z.dump";
 const STATUS: &str = "DATABASE_NAME=orders_restored $APP migrate status";
+
+/// What the server's certificate says.
+const HOST: &str = "localhost";
+
+/// Changes the schema, and takes dumps here.
+const OWNER: Role = Role {
+    name: "migrations",
+    password: "4kT9wQ2xVn7LsR5c",
+};
+const USER: Role = Role {
+    name: "service",
+    password: "Zp6yB3mHd8JgF1qA",
+};
 
 /// Stands before the real one, and cuts its dump off.
 const BROKEN_PG_DUMP: &str = r#"#!/bin/sh
@@ -34,7 +49,7 @@ pub(super) fn checks() -> Vec<Check> {
         check(
             "backup/restore",
             10,
-            "the database is dumped by the CronJob's script and restored as docs/backups.md says; the service runs on it",
+            "the database is dumped by the CronJob's script and restored as docs/backups.md says, over TLS to a server that is known; the service runs on it",
             restore,
         )
         .typing(&[BACKUP, CREATE, RESTORE, STATUS]),
@@ -43,12 +58,12 @@ pub(super) fn checks() -> Vec<Check> {
 
 fn restore(cx: &Context<'_>) -> Outcome {
     let what = "the commands of docs/backups.md on a database that the service has filled";
-    let place = place_to_run(cx, Kind::Postgres)?;
+    let place = place_to_run(cx, Kind::Sqlite)?;
     let folder = place.folder.path();
-    let before = place.database.as_ref().context("it has a database")?;
-    let pieces = before.pieces()?;
+    let server = Server::start(cx, folder, "authority")?;
+    let (before, after) = (server.database()?, server.postgres.planned_database());
     let binary = Binary {
-        settings: settings(&pieces),
+        settings: server.settings(before.name()),
         ..place.binary.clone()
     };
     for arguments in [&["migrate", "up"][..], &["seed", "--rows", "500"]] {
@@ -57,12 +72,13 @@ fn restore(cx: &Context<'_>) -> Outcome {
     }
     let rows = before.rows()?;
 
-    let backup = Backup::prepare(cx, folder, &pieces)?;
+    let backup = Backup::prepare(cx, folder, &server, before.name())?;
     let outdated = backup.put_outdated()?;
     if cx.execute(&mut backup.broken()?)?.success() || backup.dumps()? != [outdated.clone()] {
         let wrong = "a dump that is cut off is not noticed, or something else goes with it";
         return Err(Failure::new(wrong, what).at(format!("{:?}", backup.dumps()?)));
     }
+    strangers_get_nothing(cx, folder, &backup)?;
     cx.step(
         &mut backup.command(BACKUP, &[])?,
         "the database cannot be dumped",
@@ -75,10 +91,8 @@ fn restore(cx: &Context<'_>) -> Outcome {
     fs::remove_file(backup.directory.join(dump))?; // what was uploaded has to do
     let dump = backup.bucket.join(dump);
 
-    let after = cx.postgres()?.planned_database(&cx.log)?;
-    let name = after.pieces()?.name;
     let instead = [
-        ("orders_restored", &*name),
+        ("orders_restored", after.name()),
         ("orders-20261120T031500Z.dump", &*dump.to_string_lossy()),
     ];
     cx.step(
@@ -108,7 +122,7 @@ fn restore(cx: &Context<'_>) -> Outcome {
     }
 
     let port = http::free_port()?;
-    let restored = binary.setting("DATABASE_NAME", name);
+    let restored = binary.setting("DATABASE_NAME", after.name());
     let service = restored.serve(port, &cx.log)?;
     let (status, users) = http::get(port, "/api/v1/users?limit=1")?;
     if status != 200 || !users.contains("\"email\":") {
@@ -118,40 +132,101 @@ fn restore(cx: &Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// The database's place as the service and the scripts take it.
-fn settings(pieces: &Pieces) -> Vec<(String, std::ffi::OsString)> {
-    let password = pieces.password.as_deref().unwrap_or("any");
-    [
-        ("DATABASE_HOST", &*pieces.host),
-        ("DATABASE_PORT", &pieces.port),
-        ("DATABASE_NAME", &pieces.name),
-        ("DATABASE_USER", &pieces.user),
-        ("DATABASE_PASSWORD", password),
-        ("DATABASE_SSL_MODE", "prefer"), // the server of the checks need not have a certificate
-        ("DATABASE_AUTO_MIGRATE", "false"),
-    ]
-    .map(|(key, value)| (key.to_owned(), value.into()))
-    .to_vec()
+/// Whose certificate another authority has signed may have the right name, roles and data: no password goes there.
+fn strangers_get_nothing(cx: &Context<'_>, folder: &Path, backup: &Backup<'_>) -> Outcome {
+    let stranger = Server::start(cx, folder, "stranger")?;
+    stranger
+        .postgres
+        .create_database(backup.database, &OWNER, &USER)?;
+    let mut command = backup.command(BACKUP, &[])?;
+    command.env("DATABASE_PORT", stranger.postgres.port());
+    let begin = fs::read_to_string(&cx.log)?.len();
+    let status = cx.execute(&mut command)?;
+    let said = fs::read_to_string(&cx.log)?.split_off(begin);
+    if !status.success() && said.contains("certificate verify failed") {
+        return Ok(());
+    }
+    let wrong = "a server with a stranger's certificate is dumped, or refused for another reason";
+    Err(Failure::new(wrong, BACKUP).at(said))
+}
+
+/// A server as production has one, and the authority that vouches for it.
+struct Server {
+    authority: Authority,
+    postgres: Secured,
+}
+
+impl Server {
+    /// Starts one, with its certificate in a folder of this name.
+    fn start(cx: &Context<'_>, project: &Path, name: &str) -> Result<Self> {
+        let folder = project.join(name);
+        fs::create_dir(&folder)?;
+        let run = |command: &mut Command| Ok(cx.execute(command)?.success());
+        let authority = Authority::create(&folder, run)?;
+        let issued = authority.issue("database", &[&format!("DNS:{HOST}")])?;
+        Postgres::provide_programs(run)?;
+        let postgres = Secured::start(&issued, &cx.log)?;
+        Ok(Self {
+            authority,
+            postgres,
+        })
+    }
+
+    /// Makes a database, whose owner may make others.
+    fn database(&self) -> Result<Database> {
+        let database = self.postgres.planned_database();
+        self.postgres
+            .create_database(database.name(), &OWNER, &USER)?;
+        let may = format!("ALTER ROLE {} CREATEDB", OWNER.name);
+        self.postgres.sql("postgres", &may)?;
+        Ok(database)
+    }
+
+    /// A database's place as the service and the scripts take it.
+    fn settings(&self, database: &str) -> Vec<(String, OsString)> {
+        let settings: [(&str, OsString); 8] = [
+            ("DATABASE_HOST", HOST.into()),
+            ("DATABASE_PORT", self.postgres.port().into()),
+            ("DATABASE_NAME", database.into()),
+            ("DATABASE_USER", OWNER.name.into()),
+            ("DATABASE_PASSWORD", OWNER.password.into()),
+            ("DATABASE_SSL_MODE", "verify-full".into()),
+            (
+                "DATABASE_SSL_ROOT_CERT",
+                self.authority.certificate().into(),
+            ),
+            ("DATABASE_AUTO_MIGRATE", "false".into()),
+        ];
+        settings
+            .map(|(key, value)| (key.to_owned(), value))
+            .to_vec()
+    }
 }
 
 /// The scripts with their settings, as the `CronJob` gives them.
 struct Backup<'c> {
     cx: &'c Context<'c>,
     project: &'c Path,
-    pieces: &'c Pieces,
+    server: &'c Server,
+    database: &'c str,
     secrets: PathBuf,
     directory: PathBuf,
     bucket: PathBuf,
 }
 
 impl<'c> Backup<'c> {
-    fn prepare(cx: &'c Context<'c>, project: &'c Path, pieces: &'c Pieces) -> Result<Self> {
+    fn prepare(
+        cx: &'c Context<'c>,
+        project: &'c Path,
+        server: &'c Server,
+        database: &'c str,
+    ) -> Result<Self> {
         let [secrets, directory, bucket] =
             ["secrets", "backup", "bucket"].map(|name| project.join(name));
         for folder in [&secrets, &directory, &bucket] {
             fs::create_dir(folder)?;
         }
-        for (key, value) in settings(pieces) {
+        for (key, value) in server.settings(database) {
             if ["DATABASE_USER", "DATABASE_PASSWORD"].contains(&&*key) {
                 fs::write(secrets.join(key), value.as_encoded_bytes())?;
             }
@@ -159,17 +234,18 @@ impl<'c> Backup<'c> {
         Ok(Self {
             cx,
             project,
-            pieces,
+            server,
+            database,
             secrets,
             directory,
             bucket,
         })
     }
 
-    /// A line of the page; user and password are in the secrets directory.
+    /// A line of the page; user and password are in the secrets directory. What is not the scripts' asks as the same role.
     fn command(&self, line: &'static str, instead: &[(&str, &str)]) -> Result<Command> {
         let mut command = self.cx.typed(line, self.project, instead);
-        let settings = settings(self.pieces);
+        let settings = self.server.settings(self.database);
         command.envs(
             settings
                 .into_iter()
@@ -180,18 +256,13 @@ impl<'c> Backup<'c> {
             .env("BACKUP_DIR", &self.directory)
             .env("BACKUP_UPLOAD", "cp \"$1\" \"$BUCKET\"")
             .env("BUCKET", &self.bucket)
-            .env("PGHOST", &self.pieces.host)
-            .env("PGPORT", &self.pieces.port)
-            .env("PGUSER", &self.pieces.user)
-            .envs(
-                self.pieces
-                    .password
-                    .iter()
-                    .map(|password| ("PGPASSWORD", password)),
-            )
+            .env("PGHOST", HOST)
+            .env("PGPORT", self.server.postgres.port())
+            .env("PGUSER", OWNER.name)
+            .env("PGPASSWORD", OWNER.password)
             .env(
                 "PATH",
-                delivered::path_with(&[self.cx.postgres()?.client()?])?,
+                delivered::path_with(&[self.server.postgres.client()])?,
             );
         Ok(command)
     }
@@ -204,14 +275,14 @@ impl<'c> Backup<'c> {
         fs::write(&program, BROKEN_PG_DUMP)?;
         fs::set_permissions(&program, Permissions::from_mode(0o755))?;
         let mut command = self.command(BACKUP, &[])?;
-        let path = delivered::path_with(&[program.as_path(), self.cx.postgres()?.client()?])?;
+        let path = delivered::path_with(&[&program, self.server.postgres.client()])?;
         command.env("PATH", path);
         Ok(command)
     }
 
     /// A dump of a month ago.
     fn put_outdated(&self) -> Result<String> {
-        let name = format!("{}-20260101T000000Z.dump", self.pieces.name);
+        let name = format!("{}-20260101T000000Z.dump", self.database);
         let file = File::create(self.directory.join(&name))?;
         file.set_modified(SystemTime::now() - Duration::from_hours(24 * 30))?;
         Ok(name)

@@ -39,7 +39,7 @@ impl Kind {
 pub(super) struct Place {
     pub(super) binary: Binary,
     // In this order: the database goes before its server could.
-    pub(super) database: Option<Database>,
+    _database: Option<Database>,
     pub(super) folder: TempDir,
 }
 
@@ -50,14 +50,14 @@ pub(super) fn place_to_run(cx: &Context<'_>, kind: Kind) -> Result<Place> {
     Ok(match kind {
         Kind::Sqlite => Place {
             binary,
-            database: None,
+            _database: None,
             folder,
         },
         Kind::Postgres => {
             let database = cx.database()?;
             Place {
                 binary: binary.setting("DATABASE_URL", database.url()),
-                database: Some(database),
+                _database: Some(database),
                 folder,
             }
         }

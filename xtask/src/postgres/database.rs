@@ -56,16 +56,12 @@ impl Database {
             || self.url.clone(),
             |name| with_database(&self.server, name),
         );
-        let output = File::options().create(true).append(true).open(&self.log)?;
         let mut command = self.client_of(&url);
-        command.arg("--file").arg(file.path());
-        command.stdout(output.try_clone()?).stderr(output);
-        Ok(command.status()?.success())
+        self.succeeds(command.arg("--file").arg(file.path()))
     }
 
-    /// Its URL in pieces.
-    pub(crate) fn pieces(&self) -> Result<Pieces> {
-        Pieces::of(&self.url)
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// All rows of all tables, as text.
@@ -102,8 +98,12 @@ impl Database {
     }
 
     fn ask_server(&self, statement: &str) -> Result<bool> {
+        self.succeeds(&mut self.psql(&self.server, &format!("{statement} {}", self.name)))
+    }
+
+    /// Whether a command ends well; what it says goes to the log.
+    fn succeeds(&self, command: &mut Command) -> Result<bool> {
         let output = File::options().create(true).append(true).open(&self.log)?;
-        let mut command = self.psql(&self.server, &format!("{statement} {}", self.name));
         command.stdout(output.try_clone()?).stderr(output);
         Ok(command.status()?.success())
     }
@@ -142,12 +142,12 @@ impl Drop for Database {
 
 /// A URL as those take it who want its pieces one by one.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Pieces {
-    pub(crate) host: String,
-    pub(crate) port: String,
-    pub(crate) user: String,
-    pub(crate) password: Option<String>,
-    pub(crate) name: String,
+pub(super) struct Pieces {
+    pub(super) host: String,
+    pub(super) port: String,
+    pub(super) user: String,
+    pub(super) password: Option<String>,
+    pub(super) name: String,
 }
 
 impl Pieces {

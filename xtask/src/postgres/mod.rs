@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub(crate) use self::bouncer::Bouncer;
-pub(crate) use self::database::{Database, Pieces};
+pub(crate) use self::database::Database;
 use self::private::Server;
 use self::programs::{find_client, find_programs};
 pub(crate) use self::secured::{Role, Secured};
@@ -91,11 +91,6 @@ impl Postgres {
     /// Creates an empty database.
     pub(crate) fn create_database(&self, log: &Path) -> Result<Database> {
         Database::create(&self.url, self.client()?, log)
-    }
-
-    /// A database that somebody else is going to create; if that happens, it is dropped like one of ours.
-    pub(crate) fn planned_database(&self, log: &Path) -> Result<Database> {
-        Ok(Database::planned(&self.url, self.client()?, log))
     }
 
     /// `psql`; the other client programs stand beside it.

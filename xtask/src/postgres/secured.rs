@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::database::Database;
 use super::private::Server;
 use super::programs::{find_client, find_programs};
 use crate::certificates::Issued;
@@ -24,6 +25,7 @@ pub(crate) struct Role {
 #[derive(Debug)]
 pub(crate) struct Secured {
     server: Server,
+    psql: PathBuf,
     log: PathBuf,
 }
 
@@ -39,6 +41,7 @@ impl Secured {
         let server = Server::start_with(&programs, log, &["ssl=on"], &files)?;
         Ok(Self {
             server,
+            psql: find_client().context("psql is not installed")?,
             log: log.to_path_buf(),
         })
     }
@@ -46,6 +49,19 @@ impl Secured {
     pub(crate) fn port(&self) -> &str {
         let url = self.server.url();
         url.rsplit([':', '/']).nth(1).unwrap_or_default()
+    }
+
+    /// Names a database that isn't there yet; if somebody makes it, it can be looked into.
+    pub(crate) fn planned_database(&self) -> Database {
+        let (socket, port) = (self.server.socket(), self.port());
+        let socket = socket.display();
+        let server = format!("postgres://postgres@/postgres?host={socket}&port={port}");
+        Database::planned(&server, self.client(), &self.log)
+    }
+
+    /// `psql`; the other client programs stand beside it.
+    pub(crate) fn client(&self) -> &Path {
+        &self.psql
     }
 
     /// Makes a database whose schema one role changes, and another one only uses.
@@ -68,13 +84,13 @@ impl Secured {
         )
     }
 
-    fn sql(&self, database: &str, statement: &str) -> Result<()> {
-        let psql = find_client().context("psql is not installed")?;
+    /// Carries out a statement as who may do everything.
+    pub(crate) fn sql(&self, database: &str, statement: &str) -> Result<()> {
         let log = fs::File::options()
             .create(true)
             .append(true)
             .open(&self.log)?;
-        let status = Command::new(psql)
+        let status = Command::new(self.client())
             .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"])
             .args(["--username", "postgres", "--port", self.port()])
             .arg("--host")
