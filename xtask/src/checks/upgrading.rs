@@ -22,6 +22,9 @@ const APPLY: &str = "git apply --3way -p3 ../template.patch";
 /// Both sides change this file, in different places.
 const SHARED: &str = "docs/operations.md";
 const OURS: &str = "\nThe template has more to say.\n";
+/// What is new in the pipelines.
+const PIPELINES: [&str; 2] = [".github/workflows/checks.yaml", ".gitlab-ci.yml"];
+const OF_PIPELINES: &str = "# Improved.\n";
 const THEIRS: &str = "Whom to call: the owners.\n\n";
 
 pub(super) fn checks() -> Vec<Check> {
@@ -29,7 +32,7 @@ pub(super) fn checks() -> Vec<Check> {
         check(
             "upgrade/template",
             20,
-            "a project that was changed takes over a newer version of the template, as docs/upgrading.md says",
+            "a project that was changed, with any pipeline or none, takes over a newer version of the template, as docs/upgrading.md says",
             template,
         )
         .typing(&[PLACES, BEFORE, AFTER, COMPARE, APPLY]),
@@ -37,21 +40,33 @@ pub(super) fn checks() -> Vec<Check> {
 }
 
 fn template(cx: &Context<'_>) -> Outcome {
-    let what = "the commands of docs/upgrading.md, in a project that its owner has changed";
     let places = tempfile::TempDir::with_prefix("strata-check-")?;
     let source = two_versions(cx, &places.path().join("source"))?;
+    for pipeline in cx.repo().pipelines() {
+        let work = places.path().join(&pipeline);
+        takes_over(cx, &source, &work, &pipeline)?;
+    }
+    Ok(())
+}
+
+fn takes_over(cx: &Context<'_>, source: &Path, work: &Path, pipeline: &str) -> Outcome {
+    let what = &format!(
+        "the commands of docs/upgrading.md with ci={pipeline}, in a project that its owner has changed"
+    );
     let url = format!("file://{}", source.display());
-    let url = ("https://github.com/strata-rs/strata", &*url);
+    let instead = [
+        ("https://github.com/strata-rs/strata", &*url),
+        ("ci=github", &*format!("ci={pipeline}")),
+    ];
     let generator = tools::cargo_generate(cx)?;
     let typed = |line, folder: &Path| -> Result<_> {
-        let mut command = cx.typed(line, folder, &[url]);
+        let mut command = cx.typed(line, folder, &instead);
         command.env("PATH", delivered::path_with(&[&generator])?);
         command.env("USER", "strata").env("RUST_BACKTRACE", "0"); // containers often have no USER
         Ok(command)
     };
 
     // The owner's project: what the older version makes, committed, and then changed.
-    let work = places.path().join("work");
     let project = work.join("my-service");
     fs::create_dir_all(&project)?;
     cx.step(&mut typed(PLACES, &project)?, "folders cannot be made")?;
@@ -80,12 +95,21 @@ fn template(cx: &Context<'_>) -> Outcome {
 
     let shared = fs::read_to_string(project.join(SHARED))?;
     let record = fs::read_to_string(project.join(".strata.toml"))?;
+    let improved = PIPELINES.iter().filter(|file| {
+        let text = fs::read_to_string(project.join(file)).unwrap_or_default();
+        text.ends_with(OF_PIPELINES)
+    });
+    let has_pipeline = usize::from(pipeline != "none");
     for (is_so, wrong) in [
         (shared.starts_with(THEIRS), "the owner's change is lost"),
         (shared.ends_with(OURS), "the template's change is lost"),
         (
             project.join("docs/new.md").is_file(),
             "a new file is missing",
+        ),
+        (
+            improved.count() == has_pipeline,
+            "the pipeline is not the newer one, or another one came along",
         ),
         (
             record.contains("\"0.2.0\""),
@@ -106,6 +130,11 @@ fn two_versions(cx: &Context<'_>, folder: &Path) -> Result<std::path::PathBuf> {
     git(cx, &source, &["tag", "v0.1.0"])?;
     change(&source.join(SHARED), |text| format!("{text}{OURS}"))?;
     fs::write(source.join("docs/new.md"), "# New\n")?;
+    for file in PIPELINES {
+        change(&source.join("template").join(file), |text| {
+            format!("{text}{OF_PIPELINES}")
+        })?;
+    }
     change(&source.join("template/.strata.toml.liquid"), |text| {
         text.replace("version = \"0.1.0\"", "version = \"0.2.0\"")
     })?;
