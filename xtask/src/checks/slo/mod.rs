@@ -9,6 +9,9 @@ mod services;
 mod stage;
 mod watch;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::cargo::program;
 use crate::check::{Check, Failure, Outcome};
 use crate::checks::{check, delivered, long_check};
@@ -20,6 +23,16 @@ use crate::tools;
 const GRAFANA_MODELS: &str = "1769699998!10.1.0";
 
 const TAKE_RULES_OVER: &str = "just rules";
+
+/// Stands before the real one, and takes what every sed takes.
+const STRICT_SED: &str = r#"#!/bin/sh
+case $1 in
+    --* | -*i*) echo "sed: not every sed knows $1" >&2; exit 1 ;;
+esac
+PATH=${PATH#*:}
+export POSIXLY_CORRECT=1
+exec sed "$@"
+"#;
 
 pub(super) fn checks() -> Vec<Check> {
     vec![
@@ -82,8 +95,11 @@ fn operator_gets_the_rules(cx: &Context<'_>) -> Outcome {
         .write_to(&folder)?;
     let before = std::fs::read_to_string(folder.join(RESOURCE))?;
     let mut recipe = cx.typed(TAKE_RULES_OVER, &folder, &[]);
-    recipe.env("PATH", delivered::path_with(&[&just])?);
-    cx.step(&mut recipe, "the recipe fails")?;
+    let sed = parent.path().join("sed");
+    std::fs::write(&sed, STRICT_SED)?;
+    std::fs::set_permissions(&sed, Permissions::from_mode(0o755))?;
+    recipe.env("PATH", delivered::path_with(&[&sed, &just])?);
+    cx.step(&mut recipe, "the recipe fails with a sed that is not GNU's")?;
     if std::fs::read_to_string(folder.join(RESOURCE))? != before {
         let wrong = "the operator's rules are not Prometheus': run `cargo xtask fmt`";
         return Err(Failure::new(wrong, TAKE_RULES_OVER).at(RESOURCE));
