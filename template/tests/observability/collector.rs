@@ -17,14 +17,12 @@ struct Collector {
     receivers: Components,
     processors: Components,
     exporters: Components,
-    extensions: Components,
     service: Service,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Service {
-    extensions: Vec<String>,
     pipelines: BTreeMap<String, Pipeline>,
 }
 
@@ -42,7 +40,6 @@ fn pipelines_consist_of_what_is_configured_and_nothing_is_left_over() {
         receivers,
         processors,
         exporters,
-        extensions,
         service,
     } = yaml(FILE);
     let pipelines = &service.pipelines;
@@ -56,7 +53,6 @@ fn pipelines_consist_of_what_is_configured_and_nothing_is_left_over() {
     assert_eq!(used(|it| &it.receivers), configured(&receivers));
     assert_eq!(used(|it| &it.processors), configured(&processors));
     assert_eq!(used(|it| &it.exporters), configured(&exporters));
-    assert_eq!(service.extensions, configured(&extensions));
 }
 
 /// The service sends both as soon as it knows where to; what nobody takes is answered with 404.
