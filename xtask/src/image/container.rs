@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Image, Store};
+use super::{Image, Share, Store};
 use crate::packages;
 
-/// Becomes process 1 in `$1`, which nobody can write but in /tmp; `$2` stands for the user, `$3` for the group and `$4` for the folder. Further
-/// arguments up to `--` are mounts, source and target; the rest is the command.
-const ENTER: &str = r#"root=$1 user=$2 group=$3 folder=$4
-shift 4
+/// Becomes process 1 in `$1`, which nobody can write but in /tmp; `$2` stands for the user, `$3` for the group, `$4` for the folder and `$5` for
+/// the entrance of a control group, if there is one. Further arguments up to `--` are mounts, source and target; the rest is the command.
+const ENTER: &str = r#"root=$1 user=$2 group=$3 folder=$4 share=$5
+shift 5
+[ -z "$share" ] || echo 0 > "$share"
 mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
@@ -40,6 +41,8 @@ pub(crate) struct Container {
     folder: String,
     settings: Vec<(String, OsString)>,
     mounts: Vec<(PathBuf, String)>,
+    /// The entrance of a control group.
+    share: Option<PathBuf>,
 }
 
 impl Container {
@@ -75,6 +78,7 @@ impl Container {
                 .map(|(key, value)| (key.to_owned(), value.into()))
                 .collect(),
             mounts: Vec::new(),
+            share: None,
             name,
         };
         container.root = ask(&["mount", &container.name])?.into();
@@ -93,6 +97,11 @@ impl Container {
         }
         self.mounts.push((source.to_owned(), target.to_owned()));
         Ok(())
+    }
+
+    /// Gives what is started from now on no more of a processor than this.
+    pub(crate) fn limit(&mut self, share: &Share) {
+        self.share = Some(share.entrance());
     }
 
     pub(crate) fn setting(&mut self, key: &str, value: impl Into<OsString>) {
@@ -120,7 +129,8 @@ impl Container {
             .args(["--pid", "--fork", "--kill-child", "sh", "-e"])
             .arg(script)
             .arg(&self.root)
-            .args([&self.user.0, &self.user.1, &self.folder]);
+            .args([&self.user.0, &self.user.1, &self.folder])
+            .arg(self.share.as_deref().unwrap_or(Path::new("")));
         for (source, target) in &self.mounts {
             command.arg(source).arg(target);
         }

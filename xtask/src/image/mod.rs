@@ -5,6 +5,7 @@
 
 mod bases;
 mod container;
+mod share;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use self::bases::Bases;
 pub(crate) use self::container::Container;
+pub(crate) use self::share::Share;
 use crate::cache::Cache;
 use crate::cargo::{cargo, program};
 use crate::packages;

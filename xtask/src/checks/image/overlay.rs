@@ -23,6 +23,10 @@ pub(super) struct Started {
     pub(super) settings: BTreeMap<String, String>,
     /// Its limit, as the manifest has it, such as `128Mi`.
     pub(super) memory: String,
+    /// What it requests of a processor, such as `250m`.
+    pub(super) processor: String,
+    /// How long it may take to start, in seconds: then it is killed. None if nobody asks.
+    pub(super) start_budget: Option<u64>,
 }
 
 impl Overlay {
@@ -79,13 +83,19 @@ impl Overlay {
                 settings.insert(key.clone(), value.to_owned());
             }
         }
+        let resource = |of: &str, name: &str| -> Result<String> {
+            let value = container["resources"][of][name].as_str();
+            let value = value.with_context(|| format!("the {kind} has no {name} in {of}"))?;
+            Ok(value.to_owned())
+        };
+        let probe = &container["startupProbe"];
+        let times = probe["failureThreshold"].as_u64();
         Ok(Started {
             arguments: texts(&container["args"]),
             settings,
-            memory: container["resources"]["limits"]["memory"]
-                .as_str()
-                .with_context(|| format!("the {kind} has no limit of memory"))?
-                .to_owned(),
+            memory: resource("limits", "memory")?,
+            processor: resource("requests", "cpu")?,
+            start_budget: times.and_then(|times| Some(times * probe["periodSeconds"].as_u64()?)),
         })
     }
 }

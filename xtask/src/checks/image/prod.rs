@@ -18,10 +18,11 @@ use crate::check::{Failure, Outcome};
 use crate::context::Context;
 use crate::generate::Request;
 use crate::http::{free_port, get, send};
-use crate::image::{Container, Image, Store, texts};
+use crate::image::{Container, Image, Share, Store, texts};
 use crate::load::Load;
 use crate::postgres::{Postgres, Role, Secured};
 use crate::process::{self, Child};
+use crate::runner::say;
 use crate::service::{self, Service};
 
 /// Changes the schema.
@@ -70,8 +71,11 @@ pub(super) fn runs(cx: &Context<'_>) -> Outcome {
     pod.setting("SERVER_MANAGEMENT_PORT", management.to_string());
     // The load says for whom it asks.
     pod.setting("RATE_LIMIT_TRUSTED_PROXIES", "127.0.0.1/32");
-    let command = pod.command(&api.arguments)?;
-    let service = service::serve(command, free_port()?, management, &cx.log)?;
+    let serve = |pod: &Container| -> Result<Service> {
+        let command = pod.command(&api.arguments)?;
+        service::serve(command, free_port()?, management, &cx.log)
+    };
+    let service = serve(&pod)?;
     rows_come_and_go(cx, &service)?;
     all_is_well(management)?;
     it_fits(cx, &service, management, &api.memory)?;
@@ -82,6 +86,7 @@ pub(super) fn runs(cx: &Context<'_>) -> Outcome {
         "the image's own health check fails while the service is ready",
     )?;
     service.stop()?;
+    what_it_requests_is_enough(&api, pod, serve)?;
 
     sqlite_works(cx, &store, &image)
 }
@@ -191,6 +196,54 @@ fn it_fits(cx: &Context<'_>, service: &Service, management: u16, limit: &str) ->
         Failure::new(wrong, format!("{CLIENTS} clients of the image's service"))
             .at(format!("{most} of {allowed} MiB")),
     )
+}
+
+/// With no more of a processor than the pod requests, though it may have more where there is more, the service is up in time and serves some.
+fn what_it_requests_is_enough(
+    api: &Started,
+    mut pod: Container,
+    serve: impl Fn(&Container) -> Result<Service>,
+) -> Outcome {
+    const CLIENTS: usize = 8;
+    const LOAD: Duration = Duration::from_secs(10);
+    let processor = &api.processor;
+    let millicores = processor.strip_suffix('m').map(str::parse);
+    let millicores = millicores.with_context(|| format!("{processor} is not in millicores"))??;
+    let budget = api.start_budget.context("nobody asks whether it starts")?;
+    let share = match Share::of(millicores) {
+        Ok(share) => share,
+        Err(error) => {
+            say(&format!(
+                "        not tried with {processor} of a processor: {error:#}"
+            ));
+            return Ok(());
+        }
+    };
+    pod.limit(&share);
+    let begun = Instant::now();
+    let service = serve(&pod)?;
+    let started = begun.elapsed();
+    let what = format!("the image's service with {processor} of a processor");
+    if started > Duration::from_secs(budget) {
+        let wrong = "the service would be killed before it is ready";
+        return Err(Failure::new(wrong, what).at(format!("{started:?} of {budget} s")));
+    }
+    let before = share.periods()?;
+    let load = Load::begin(service.port(), CLIENTS);
+    process::pause(LOAD)?;
+    let tally = load.end()?;
+    let after = share.periods()?;
+    service.stop()?;
+    let (all, stopped) = (after.all - before.all, after.stopped - before.stopped);
+    say(&format!(
+        "        with {processor} of a processor: ready after {:.1} of {budget} s; {CLIENTS} clients for {} s: {tally}; the quota stopped it in {stopped} of {all} periods",
+        started.as_secs_f32(),
+        LOAD.as_secs(),
+    ));
+    match tally.failures.first() {
+        Some(failure) => Err(Failure::new("requests fail", what).at(failure)),
+        None => Ok(()),
+    }
 }
 
 /// With the database of `local`, which is no server.
