@@ -7,6 +7,7 @@ use app::repositories::base::BaseRepository;
 use app::repositories::users::UserRepository;
 use chrono::{DateTime, Utc};
 use rstest::rstest;
+use sea_orm::NotSet;
 
 use super::counting::Counting;
 use super::suite::{Connection, Meaning, Sample, conformance};
@@ -76,6 +77,29 @@ impl Sample for Entity {
 }
 
 conformance!(Entity);
+
+#[rstest]
+#[tokio::test]
+async fn a_row_may_leave_a_column_to_the_database(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let Some(database) = TestDatabase::of(kind).await else {
+        return;
+    };
+    let users = UserRepository::new(database.database());
+    let whole = users.create(user(1).into_new(time(1))).await.unwrap();
+    assert!(whole.age.is_some());
+    let without_age = ActiveModel {
+        age: NotSet,
+        ..user(4).into_new(time(4))
+    };
+    // Its statement has another text, also after one that sets all columns and before the next.
+    let created = users.create(without_age).await.unwrap();
+    assert_eq!(created.age, None);
+    assert_eq!(users.get(created.id).await.unwrap(), created);
+    let whole = users.create(user(2).into_new(time(2))).await.unwrap();
+    assert!(whole.age.is_some());
+}
 
 #[rstest]
 #[tokio::test]
