@@ -1,15 +1,18 @@
 //! Twins that follow from another file, so that they are written, never edited: mostly what cargo-generate renders instead of the
 //! file beside them.
 //!
-//! Those of `Cargo.toml` and `Cargo.lock` differ in the project's name and description, and in what follows from a name that a
-//! dependency has, too; that of `.env.example` in the sections
-//! of settings that come with a part. That of Prometheus' rules is for its operator.
+//! Those of `Cargo.toml` and `Cargo.lock` differ in the project's name and description, in what follows from a name that a
+//! dependency has, too, and in what only a part needs; that of `.env.example` in the sections of settings that come with a part.
+//! That of Prometheus' rules is for its operator.
+
+mod parts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use self::parts::Needs;
 use crate::repo::Repo;
 
 const NAME: &str = "{{project-name}}";
@@ -50,7 +53,7 @@ pub(crate) fn derive(repo: &Repo) -> Result<Vec<Twin>> {
             "template/Cargo.toml: `name` and `description` have to stand on a line of their own, as \"…\""
         );
     }
-    let manifest = with_name.replacen(
+    let mut manifest_twin = with_name.replacen(
         &description_line,
         &format!("description = \"{DESCRIPTION}\"\n"),
         1,
@@ -58,13 +61,21 @@ pub(crate) fn derive(repo: &Repo) -> Result<Vec<Twin>> {
     if lock.matches(&name_line).count() != 1 {
         bail!("template/Cargo.lock: {name} should be there once; run `cargo check` in template/");
     }
-    let lock = with_versions(&lock.replacen(&name_line, &format!("name = \"{NAME}\"\n"), 1));
+    let mut lock_twin =
+        with_versions(&lock.replacen(&name_line, &format!("name = \"{NAME}\"\n"), 1));
+    for needs in Needs::of_parts(&manifest, &repo.parts())? {
+        manifest_twin = needs.in_manifest(&manifest_twin);
+        lock_twin = needs.in_lock(&lock, &name, &lock_twin)?;
+    }
 
     let twin = |name: &str, content| Twin {
         path: repo.template().join(format!("{name}.liquid")),
         content,
     };
-    let mut twins = vec![twin("Cargo.toml", manifest), twin("Cargo.lock", lock)];
+    let mut twins = vec![
+        twin("Cargo.toml", manifest_twin),
+        twin("Cargo.lock", lock_twin),
+    ];
     twins.extend(settings(repo));
     twins.extend(rules(repo));
     Ok(twins)
