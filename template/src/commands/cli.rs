@@ -10,7 +10,7 @@ use super::{
 use crate::core::telemetry::Output;
 
 /// Settings come from env files, the secrets directory and the environment; `config explain` shows them.
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 #[command(name = SERVICE, version, about = env!("CARGO_PKG_DESCRIPTION"), after_help = "Without a command it serves. \
     Settings are no options: they come from env files, secret files and the environment, and `config explain` shows them.")]
 pub struct Cli {
@@ -18,7 +18,7 @@ pub struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Default, Subcommand)]
+#[derive(Debug, Default, Subcommand)]
 enum Command {
     /// Serve requests until SIGTERM or Ctrl-C (the default)
     #[default]

@@ -15,7 +15,7 @@ pub trait PlugIn: Args {
 }
 
 /// A registered command; made by [`register_command!`](crate::register_command).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct CommandEntry {
     name: &'static str,
     describe: fn(Command) -> Command,
@@ -54,6 +54,7 @@ fn entries() -> Vec<&'static CommandEntry> {
 }
 
 /// One of the registered commands, as it was typed.
+#[derive(Debug)]
 pub(super) struct PluggedIn {
     entry: &'static CommandEntry,
     matches: ArgMatches,

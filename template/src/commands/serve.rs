@@ -14,7 +14,7 @@ use crate::core::{
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     // All that could refuse to start comes before the first change of the database.
     let app = AppState::builder(config).build()?;
-    Api::registered()?;
+    Api::registered(app.config.env())?;
     let migrator = database::migrator(&app.config)?;
     database::wait(&app.database, &app.config).await?;
     if app.config.section::<DatabaseConfig>().auto_migrate {

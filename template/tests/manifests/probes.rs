@@ -3,7 +3,7 @@
 use app::{
     commands::Cli,
     core::{
-        config::{DatabaseConfig, ServerConfig},
+        config::{AppEnv, DatabaseConfig, ServerConfig},
         http::{Api, Exposure},
     },
 };
@@ -37,7 +37,7 @@ fn probes(rendering: &Rendering, pod: &Pod) -> [(&'static str, Probe); 3] {
 
 #[test]
 fn probes_ask_management_routes_on_the_management_port() {
-    let routes = Api::registered().unwrap();
+    let routes = Api::registered(AppEnv::Local).unwrap();
     for rendering in renderings() {
         let api = rendering.api();
         let config = rendering.api_config();

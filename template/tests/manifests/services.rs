@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use app::core::{
-    config::ServerConfig,
+    config::{AppEnv, ServerConfig},
     http::{Api, Exposure},
 };
 use k8s_openapi::{
@@ -183,7 +183,7 @@ fn nothing_of_exposure_management_is_behind_the_ingress() {
             );
         }
     }
-    let routes = Api::registered().unwrap();
+    let routes = Api::registered(AppEnv::Local).unwrap();
     let management = routes
         .table()
         .iter()
@@ -275,7 +275,7 @@ fn the_monitoring_scrapes_a_management_route() {
                     "{}: what is scraped",
                     rendering.name
                 );
-                let routes = Api::registered().unwrap();
+                let routes = Api::registered(AppEnv::Local).unwrap();
                 let row = routes.table().iter().find(|row| row.path == endpoint.path);
                 let exposure = row.map(|row| row.exposure);
                 assert_eq!(

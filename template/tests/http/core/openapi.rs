@@ -122,7 +122,7 @@ async fn the_parameters_of_a_path_are_documented() {
 #[tokio::test]
 async fn every_operation_has_the_problems_it_can_end_with() {
     let document = document().await;
-    let api = Api::registered().unwrap();
+    let api = Api::registered(AppEnv::Local).unwrap();
     let management = api
         .table()
         .iter()

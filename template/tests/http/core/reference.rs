@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use app::core::config::AppEnv;
 use app::core::http::{Api, Reference, route_table};
 
 use crate::support::project_file;
@@ -42,19 +43,19 @@ fn compare(command: &str, directory: &str, extension: &str, expected: BTreeMap<S
 
 #[test]
 fn the_checked_in_tables_of_routes_are_up_to_date() {
-    let reference = Reference::of(&Api::registered().unwrap());
+    let reference = Reference::of(&Api::registered(AppEnv::Local).unwrap());
     compare("routes", "routes", "txt", reference.routes);
 }
 
 #[test]
 fn the_checked_in_openapi_documents_are_up_to_date() {
-    let reference = Reference::of(&Api::registered().unwrap());
+    let reference = Reference::of(&Api::registered(AppEnv::Local).unwrap());
     compare("openapi", "openapi", "json", reference.openapi);
 }
 
 #[test]
 fn a_file_that_registers_routes_is_in_the_table_but_tests_are_in_no_copy() {
-    let api = Api::registered().unwrap();
+    let api = Api::registered(AppEnv::Local).unwrap();
     let table = route_table(api.table());
     let rows: Vec<_> = table
         .lines()

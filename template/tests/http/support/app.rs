@@ -16,7 +16,7 @@ use super::request::TestRequest;
 
 /// What all files registered, these tests' included; put together once.
 static REGISTERED: LazyLock<(Api, Arc<Value>)> = LazyLock::new(|| {
-    let api = Api::registered().unwrap();
+    let api = Api::registered(AppEnv::Local).unwrap();
     let document = Arc::new(api.document().json().clone());
     (api, document)
 });

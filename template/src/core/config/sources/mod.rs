@@ -200,7 +200,12 @@ impl Sources {
         self.process.get(key).map(String::as_str)
     }
 
-    pub(super) fn env(&self) -> Result<AppEnv, ConfigError> {
+    /// The environment: what [`with_env`](Self::with_env) said, or `APP_ENV`.
+    ///
+    /// # Errors
+    ///
+    /// If `APP_ENV` is none of the four.
+    pub fn env(&self) -> Result<AppEnv, ConfigError> {
         match (self.env, self.variable(APP_ENV)) {
             (Some(env), _) => Ok(env),
             (None, None | Some("")) => Ok(AppEnv::default()),

@@ -12,6 +12,7 @@ use super::error::RoutesError;
 use super::openapi::{self, Document};
 use super::table::RouteRow;
 use super::{Authentication, Documented, Exposure, RouteModule};
+use crate::core::config::AppEnv;
 use crate::core::http::docs;
 use crate::core::http::surface::Surface;
 use crate::core::registry::{self, Origin};
@@ -29,15 +30,16 @@ pub struct Api {
 }
 
 impl Api {
-    /// What all files of the program registered.
+    /// What all files of the program registered for this environment.
     ///
     /// # Errors
     ///
     /// See [`RoutesError`].
-    pub fn registered() -> Result<Self, RoutesError> {
+    pub fn registered(env: AppEnv) -> Result<Self, RoutesError> {
         let authentication = registry::entries::<Authentication>()?;
+        let modules = registry::entries::<RouteModule>()?.into_iter();
         Self::assemble(
-            registry::entries::<RouteModule>()?,
+            modules.filter(|module| module.is_served_in(env)),
             authentication.first().copied().copied(),
         )
     }
@@ -202,6 +204,7 @@ impl Assembly {
             method,
             path: path.to_owned(),
             exposure: module.exposure,
+            everywhere: module.only_in.is_none(),
             operation: id.clone(),
             origin,
             reference: module.reference_name(),

@@ -16,6 +16,7 @@ pub use self::error::RoutesError;
 pub use self::openapi::Document;
 pub use self::reference::Reference;
 pub use self::table::{RouteRow, route_table};
+use crate::core::config::AppEnv;
 use crate::core::registry::{Entry, Origin};
 use crate::core::state::AppState;
 
@@ -124,6 +125,9 @@ impl Exposure {
 pub struct RouteModule {
     #[doc(hidden)]
     pub exposure: Exposure,
+    /// Where it is served, if not everywhere.
+    #[doc(hidden)]
+    pub only_in: Option<&'static [AppEnv]>,
     #[doc(hidden)]
     pub at: Option<&'static str>,
     #[doc(hidden)]
@@ -162,6 +166,10 @@ impl RouteModule {
         ))
     }
 
+    fn is_served_in(&self, env: AppEnv) -> bool {
+        self.only_in.is_none_or(|envs| envs.contains(&env))
+    }
+
     /// Its tag in the OpenAPI document: what it says itself, else the last part of its module path.
     fn tag(&self) -> &'static str {
         let last = self.origin.module.rsplit("::").next();
@@ -194,11 +202,25 @@ macro_rules! route_module {
             "`", ::std::stringify!($other), "` is no exposure: public, authenticated or management"
         ))
     };
+    (@env local) => { $crate::core::config::AppEnv::Local };
+    (@env dev) => { $crate::core::config::AppEnv::Dev };
+    (@env uat) => { $crate::core::config::AppEnv::Uat };
+    (@env prod) => { $crate::core::config::AppEnv::Prod };
+    (@env $other:ident) => {
+        ::std::compile_error!(::std::concat!(
+            "`", ::std::stringify!($other), "` is no environment: local, dev, uat or prod"
+        ))
+    };
+    (@environments) => { ::std::option::Option::None };
+    (@environments $($env:ident)+) => {
+        ::std::option::Option::Some(&[$($crate::route_module!(@env $env)),+])
+    };
     (@option) => { ::std::option::Option::None };
     (@option $value:literal) => { ::std::option::Option::Some($value) };
-    ($exposure:ident $(at $at:literal)? $(tagged $tag:literal)?: $routes:expr $(,)?) => {
+    ($exposure:ident $(in $($env:ident)|+)? $(at $at:literal)? $(tagged $tag:literal)?: $routes:expr $(,)?) => {
         $crate::core::http::RouteModule {
             exposure: $crate::route_module!(@exposure $exposure),
+            only_in: $crate::route_module!(@environments $($($env)+)?),
             at: $crate::route_module!(@option $($at)?),
             tag: $crate::route_module!(@option $($tag)?),
             routes: || $routes,
@@ -208,7 +230,8 @@ macro_rules! route_module {
     ($($other:tt)*) => {
         ::std::compile_error!(
             "say who may call these routes: `public: Routes::new()…`, `authenticated: …` or `management: …`, \
-             with `at \"/prefix\"` and `tagged \"tag\"` before the colon if the module's path shall not decide"
+             with `in local | dev` before the colon if they are not served everywhere, and `at \"/prefix\"` and `tagged \"tag\"` if the \
+             module's path shall not decide"
         )
     };
 }
@@ -223,6 +246,18 @@ macro_rules! route_module {
 /// async fn hello() {}
 ///
 /// register_routes! { public at "/hello" tagged "greetings": Routes::new().add(routes!(hello)) }
+/// ```
+///
+/// What is no business of every environment says where it is served; elsewhere its paths don't exist:
+///
+/// ```
+/// # use app::core::http::{Routes, register_routes};
+/// register_routes! { management in local | dev at "/try-out": Routes::new() }
+/// ```
+///
+/// ```compile_fail
+/// # use app::core::http::{Routes, register_routes};
+/// register_routes! { management in staging at "/try-out": Routes::new() }
 /// ```
 ///
 /// `at` and `tagged` can be left out in `routes/`: `routes::users` is served at `/api/v1/users`, with the tag `users`. Who may

@@ -16,6 +16,8 @@ pub struct RouteRow {
     pub exposure: Exposure,
     /// The operation's id in the OpenAPI document; `-` for the document itself and its page.
     pub operation: String,
+    /// Whether every environment has it.
+    pub(super) everywhere: bool,
     pub(super) origin: Origin,
     /// The name of the module in the checked-in copies.
     pub(super) reference: String,
@@ -30,6 +32,7 @@ impl RouteRow {
             path: path.to_owned(),
             exposure: Exposure::Public,
             operation: "-".to_owned(),
+            everywhere: true,
             origin,
             reference: module.replace("::", "."),
         }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::core::state::Shared;
 
@@ -23,6 +23,24 @@ pub(in crate::core::http) enum Phase {
 pub(in crate::core::http) struct Lifecycle(Arc<watch::Sender<Phase>>);
 
 crate::register_component!(Lifecycle: |_: &Shared| Ok::<_, Infallible>(Lifecycle::new()));
+
+/// Asks the service to stop from within, as a signal does from outside. A component: handlers get it from the state.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(Arc<Notify>);
+
+crate::register_component!(Shutdown: |_: &Shared| Ok::<_, Infallible>(Shutdown::default()));
+
+impl Shutdown {
+    /// From now on the service is on its way to its end: in order, and within the time that it has for that.
+    pub fn request(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits until somebody asks.
+    pub(super) async fn requested(&self) {
+        self.0.notified().await;
+    }
+}
 
 impl Lifecycle {
     pub(super) fn new() -> Self {

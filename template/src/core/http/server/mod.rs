@@ -28,6 +28,7 @@ use tracing::{info, warn};
 
 pub(super) use self::lifecycle::Lifecycle;
 use self::lifecycle::Phase;
+pub use self::lifecycle::Shutdown;
 use self::places::Places;
 use self::port::Port;
 pub use self::signals::Signals;
@@ -88,7 +89,7 @@ impl Server {
     )]
     pub async fn bind(app: AppState) -> Result<Self, ServeError> {
         let config = app.config.section::<ServerConfig>();
-        let api = Api::registered()?;
+        let api = Api::registered(app.config.env())?;
         let surface = match config.management_port {
             Some(_) => Surface::Public,
             None => Surface::All,
@@ -141,7 +142,7 @@ impl Server {
         served.then(|| format!("{}{}", self.url(), docs::PAGE))
     }
 
-    /// Serves until `signal` ends for the first time. Then:
+    /// Serves until `signal` ends for the first time, or [`Shutdown::request`] is called. Then:
     ///
     /// 1. For `SERVER_SHUTDOWN_DRAIN_SECS` the service is not ready, but goes on serving, so that balancers can look elsewhere before
     ///    connections are refused.
@@ -164,7 +165,11 @@ impl Server {
             management.spawn(port.serve(config.clone(), management_lifecycle.clone()));
         }
 
-        signal().await;
+        let shutdown = self.app.component::<Shutdown>().clone();
+        tokio::select! {
+            () = signal() => {}
+            () = shutdown.requested() => {}
+        }
         lifecycle.enter(Phase::Draining);
         let drained = drain_for(drain, &mut signal).await;
         let start = Instant::now();
