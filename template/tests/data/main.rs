@@ -11,6 +11,7 @@ mod toys;
 
 mod cancellation;
 mod endings;
+mod holds;
 mod logs;
 mod migrations;
 mod pool;

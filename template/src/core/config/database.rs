@@ -75,6 +75,10 @@ pub struct DatabaseConfig {
     /// Time from which on a statement is logged as slow.
     #[validate(range(min = 1, max = 3_600_000))]
     pub slow_statement_ms: u64,
+    /// Time from which on it is logged that a transaction or a stream holds a connection, with the place in the code where that is
+    /// known. 0 turns it off.
+    #[validate(range(min = 0, max = 86_400))]
+    pub long_hold_secs: u64,
 }
 
 /// How far the server's TLS certificate is checked: the names and meanings of PostgreSQL's `sslmode`.
@@ -152,7 +156,8 @@ impl Section for DatabaseConfig {
             .with("statement_cache_size", 100)
             .with("auto_migrate", env == AppEnv::Local)
             .with("connect_wait_secs", 30)
-            .with("slow_statement_ms", 500);
+            .with("slow_statement_ms", 500)
+            .with("long_hold_secs", 60);
         if env == AppEnv::Local && cfg!(feature = "sqlite") {
             defaults.with("url", LOCAL_URL)
         } else {

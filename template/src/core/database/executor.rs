@@ -10,6 +10,7 @@ use sea_orm::{
 };
 
 use super::{
+    holds::Work,
     pool::Database,
     stream::{self, RowStream},
     transaction::Transaction,
@@ -51,7 +52,10 @@ impl StreamTrait for Database {
     fn stream_raw(&self, statement: Statement) -> BoxFuture<'_, Result<RowStream, DbErr>> {
         Box::pin(async move {
             let guard = self.acquire_for(&statement.sql).await?;
-            Ok(stream::rows(Box::new(guard), statement))
+            Ok(stream::rows(
+                Box::new(guard.keep_for(Work::Stream)),
+                statement,
+            ))
         })
     }
 }

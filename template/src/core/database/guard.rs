@@ -8,9 +8,14 @@ use std::{
 use deadpool::managed::Object;
 use tokio::runtime::Handle;
 
+use tracing::{Instrument, Span};
+
 use super::{
+    checkouts::{Checkouts, Held},
     connection::{Connection, Raw},
+    holds::{Keeping, Work},
     manager::Manager,
+    metrics::SPANS,
 };
 
 /// How long the pool's slot stays taken after a busy connection was closed: until the server, which looks every 10 ms, has ended
@@ -30,6 +35,8 @@ pub(super) struct Guard {
     object: Option<Object<Manager>>,
     /// Since when somebody uses it, if anybody does.
     since: Option<Instant>,
+    _held: Option<Held>,
+    kept: Option<Keeping>,
 }
 
 impl Guard {
@@ -37,7 +44,15 @@ impl Guard {
         Self {
             object: Some(object),
             since: Some(now),
+            _held: Checkouts::take(),
+            kept: None,
         }
+    }
+
+    /// It is kept for longer than one statement.
+    pub(super) fn keep_for(mut self, work: Work) -> Self {
+        self.kept = self.shared.holds.begin(work);
+        self
     }
 }
 
@@ -67,6 +82,8 @@ impl Drop for Guard {
             let used = now.saturating_duration_since(since);
             object.shared.instruments.use_time.record(used);
         }
+        // as long as it takes until somebody else can have the connection, or its place
+        let span = tracing::debug_span!(target: SPANS, "release", otel.kind = "internal");
         if object.is_reusable() {
             object.idle_since(now);
             return; // dropping the object puts it back
@@ -76,9 +93,9 @@ impl Drop for Guard {
             // whoever can cause a conflict could make the service reconnect at will.
             Ok(runtime) if object.can_roll_back() => {
                 let roll_back = RollBack::new(object);
-                runtime.spawn(roll_back.run());
+                runtime.spawn(roll_back.run().instrument(span));
             }
-            Ok(runtime) => close(object, &runtime),
+            Ok(runtime) => close(object, &runtime, span),
             // outside a runtime nothing can be waited for
             Err(_) => drop(Object::take(object)),
         }
@@ -95,6 +112,8 @@ impl RollBack {
         Self(Guard {
             object: Some(object),
             since: None,
+            _held: None,
+            kept: None,
         })
     }
 
@@ -110,22 +129,24 @@ impl RollBack {
 }
 
 /// Closes a connection that is in the middle of something. Its place in the pool becomes free when the work has really ended.
-fn close(mut object: Object<Manager>, runtime: &Handle) {
+fn close(mut object: Object<Manager>, runtime: &Handle, span: Span) {
     match object.take_raw() {
         Some(Raw::Postgres(connection)) => {
             drop(connection); // closes the socket, which the server notices at its next look
-            runtime.spawn(async move {
+            let wait = async move {
                 tokio::time::sleep(HOLD).await;
                 drop(Object::take(object));
-            });
+            };
+            runtime.spawn(wait.instrument(span));
         }
         #[cfg(feature = "sqlite")]
         Some(Raw::Sqlite(lite)) => {
             lite.stop().stop();
-            runtime.spawn(async move {
+            let wait = async move {
                 let _ = tokio::time::timeout(SQLITE_CLOSE_LIMIT, lite.close()).await;
                 drop(Object::take(object));
-            });
+            };
+            runtime.spawn(wait.instrument(span));
         }
         None => drop(Object::take(object)),
     }

@@ -1,4 +1,5 @@
-//! The background task that keeps the pool warm: it closes what has been idle for long, and keeps a minimum open.
+//! The background task that keeps the pool warm: it closes what has been idle for long, and keeps a minimum open. It also looks for
+//! connections that are held for long.
 
 use std::{pin::pin, task::Poll, time::Duration};
 
@@ -32,6 +33,8 @@ pub(super) struct Policy {
     pub(super) max_age: Duration,
     /// How long opening a connection may take.
     pub(super) connect_limit: Duration,
+    /// From when on it is worth a line that somebody keeps a connection; never, if it is zero.
+    pub(super) long_hold: Duration,
 }
 
 impl Keeper {
@@ -45,6 +48,7 @@ impl Keeper {
                         return;
                     }
                     pool.manager().forget_openings();
+                    pool.manager().shared.holds.tell();
                     reap(&pool, *policy).await;
                     warm(&pool, *policy).await;
                 }
@@ -57,7 +61,9 @@ impl Keeper {
 
 impl Policy {
     fn tick(self) -> Duration {
-        (self.idle_limit.min(self.max_age) / 4).clamp(TICK.0, TICK.1)
+        let shortest = [self.idle_limit, self.max_age, self.long_hold];
+        let shortest = shortest.into_iter().filter(|time| !time.is_zero()).min();
+        (shortest.unwrap_or_default() / 4).clamp(TICK.0, TICK.1)
     }
 }
 

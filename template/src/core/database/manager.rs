@@ -18,6 +18,7 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 use super::sqlite::{Lite, Role};
 use super::{
     connection::{Connection, Raw},
+    holds::Holds,
     metrics::Instruments,
     opening::Openings,
     postgres::{Pg, Server},
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub(super) keep_prepared: bool,
     pub(super) instruments: Instruments,
     pub(super) no_server: Seldom,
+    pub(super) holds: Arc<Holds>,
 }
 
 impl Shared {
@@ -57,6 +59,7 @@ impl Shared {
             keep_prepared: !settings.pooled,
             instruments: Instruments::new(),
             no_server: Seldom::default(),
+            holds: Arc::new(Holds::new(settings.long_hold)),
         }
     }
 

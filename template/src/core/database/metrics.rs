@@ -9,6 +9,8 @@ use crate::core::time_spent::TimeSpent;
 
 /// Connections that are open, by state: `idle` or `used`.
 const CONNECTIONS: &str = "db_client_connections";
+/// Connections that were held longer than `DATABASE_LONG_HOLD_SECS`, and still are.
+const LONG_HELD: &str = "db_client_connection_long_held";
 /// Connections that the pool may hold.
 const MAX: &str = "db_client_connection_max";
 /// Callers that wait for a connection.
@@ -26,6 +28,7 @@ const OPERATION_DURATION: &str = "db_client_operation_duration_seconds";
 
 crate::register_metrics! {
     gauge CONNECTIONS: "Open connections.", labels ["state"];
+    gauge LONG_HELD: "Connections that a transaction or a stream has held for longer than `DATABASE_LONG_HOLD_SECS`.";
     gauge MAX: "Connections that the pool may hold.";
     gauge PENDING: "Callers that wait for a connection.";
     counter TIMEOUTS: "Callers that got no connection in time.";
@@ -34,6 +37,9 @@ crate::register_metrics! {
     histogram CREATE_TIME: "Time it took to open a connection.";
     histogram OPERATION_DURATION: "Time that statements took.", labels ["db_operation_name"];
 }
+
+/// The target of spans, which are for traces: a connection is waited for, runs statements and is given back.
+pub(super) const SPANS: &str = "app::sql";
 
 /// The first words of statements, which tell them apart in metrics and traces. Any other is [`OTHER`].
 const OPERATIONS: [&str; 9] = [
@@ -118,6 +124,7 @@ impl Database {
         let status = self.status();
         gauge!(CONNECTIONS, "state" => "idle").set(status.idle as f64);
         gauge!(CONNECTIONS, "state" => "used").set(status.in_use() as f64);
+        gauge!(LONG_HELD).set(self.long_held() as f64);
         gauge!(MAX).set(status.max_size as f64);
         gauge!(PENDING).set(status.waiting as f64);
     }

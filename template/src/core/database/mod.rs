@@ -9,6 +9,7 @@
 //! | what the service uses: [`Database`](crate::core::database::Database) | `pool.rs` |
 //! | how a statement runs, and when a connection is unfit for reuse | `queries.rs`, `connection.rs`, `statement.rs` |
 //! | what becomes of a connection that is given back | `guard.rs` |
+//! | who keeps a connection for long, and what a piece of work takes | `holds.rs`, `checkouts.rs` |
 //! | transactions and savepoints | `transaction.rs` |
 //! | work that is part of a transaction only sometimes | `session.rs` |
 //! | rows one by one | `stream.rs` |
@@ -25,10 +26,12 @@
 //! | lists of any length | `reader.rs` |
 //! | example data | `seed.rs` |
 
+mod checkouts;
 mod connection;
 mod error;
 mod executor;
 mod guard;
+mod holds;
 mod keeper;
 pub mod keyset;
 mod limits;
@@ -53,6 +56,7 @@ mod text;
 mod transaction;
 mod wait;
 
+pub use checkouts::Checkouts;
 pub use error::{Constraint, DataError, Result};
 pub use pool::Database;
 pub use session::Session;

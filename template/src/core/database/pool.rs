@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    panic::Location,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -11,14 +12,17 @@ use futures::future::join_all;
 use sea_orm::{
     AccessMode, ConnAcquireErr, DbBackend, DbErr, IsolationLevel, RuntimeErr, TransactionOptions,
 };
+use tracing::Instrument;
 
 #[cfg(feature = "sqlite")]
 use super::sqlite::{self, Role};
 use super::{
     connection::Connection,
     guard::Guard,
+    holds::Work,
     keeper::{Keeper, Policy},
     manager::{self, Manager, Shared, Target},
+    metrics::SPANS,
     settings::Settings,
     status::{PoolStatus, Seldom},
     transaction::Transaction,
@@ -123,6 +127,13 @@ impl Database {
             .fold(PoolStatus::default(), PoolStatus::and)
     }
 
+    /// Connections that a transaction or a stream has held for longer than `DATABASE_LONG_HOLD_SECS`, and still does.
+    #[must_use]
+    pub fn long_held(&self) -> usize {
+        // both pools of a SQLite database share what they know
+        self.inner.main.manager().shared.holds.long()
+    }
+
     /// Asks the database whether it is there.
     ///
     /// # Errors
@@ -183,17 +194,15 @@ impl Database {
     /// # Errors
     ///
     /// What `work` returned; or, made into the same type, that no connection was to be had or that the commit failed.
-    pub async fn transaction<T, E>(
+    #[track_caller]
+    pub fn transaction<T, E>(
         &self,
         work: impl AsyncFnOnce(&Transaction) -> Result<T, E>,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>>
     where
         E: From<DbErr>,
     {
-        let transaction = self
-            .begin_transaction(TransactionOptions::default())
-            .await?;
-        transaction.run(work).await
+        self.run(TransactionOptions::default(), work)
     }
 
     /// Runs `work`, which may only read, on one state of the database: what others commit meanwhile is not seen, so what
@@ -204,10 +213,11 @@ impl Database {
     /// # Errors
     ///
     /// What `work` returned; or, made into the same type, that no connection was to be had.
-    pub async fn snapshot<T, E>(
+    #[track_caller]
+    pub fn snapshot<T, E>(
         &self,
         work: impl AsyncFnOnce(&Transaction) -> Result<T, E>,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>>
     where
         E: From<DbErr>,
     {
@@ -216,16 +226,40 @@ impl Database {
             access_mode: Some(AccessMode::ReadOnly),
             ..TransactionOptions::default()
         };
-        self.begin_transaction(options).await?.run(work).await
+        self.run(options, work)
+    }
+
+    /// Not `async` itself, so that it knows who calls: if the transaction lasts for long, the log says where it was begun.
+    #[track_caller]
+    fn run<T, E>(
+        &self,
+        options: TransactionOptions,
+        work: impl AsyncFnOnce(&Transaction) -> Result<T, E>,
+    ) -> impl Future<Output = Result<T, E>>
+    where
+        E: From<DbErr>,
+    {
+        let begun_at = Work::TransactionAt(Location::caller());
+        async move {
+            let transaction = self.begin_for(begun_at, options).await?;
+            transaction.run(work).await
+        }
     }
 
     pub(super) async fn begin_transaction(
         &self,
         options: TransactionOptions,
     ) -> Result<Transaction, DbErr> {
-        let mut guard = self
-            .acquire_from(self.pool_for_transaction(options))
-            .await?;
+        self.begin_for(Work::Transaction, options).await
+    }
+
+    async fn begin_for(
+        &self,
+        work: Work,
+        options: TransactionOptions,
+    ) -> Result<Transaction, DbErr> {
+        let pool = self.pool_for_transaction(options);
+        let mut guard = self.acquire_from(pool).await?.keep_for(work);
         guard.begin(options).await?;
         Ok(Transaction::new(guard, self.inner.backend))
     }
@@ -244,7 +278,8 @@ impl Database {
         let limit = self.inner.settings.acquire_timeout;
         let begun = Instant::now();
         // one limit for waiting, opening and pinging together: deadpool's own would add up
-        let acquired = tokio::time::timeout(limit, pool.get()).await;
+        let span = tracing::debug_span!(target: SPANS, "checkout", otel.kind = "internal");
+        let acquired = tokio::time::timeout(limit, pool.get().instrument(span)).await;
         let timed_out = matches!(acquired, Err(_) | Ok(Err(PoolError::Timeout(_))));
         let instruments = &pool.manager().shared.instruments;
         let now = Instant::now();

@@ -37,6 +37,7 @@ pub(super) struct Settings {
     pub(super) ping_after: Duration,
     pub(super) command_timeout: Duration,
     pub(super) slow_statement: Duration,
+    pub(super) long_hold: Duration,
 }
 
 impl Settings {
@@ -53,6 +54,7 @@ impl Settings {
             ping_after: Duration::from_secs(config.pool_pre_ping_idle_secs),
             command_timeout: Duration::from_secs(config.command_timeout_secs),
             slow_statement: Duration::from_millis(config.slow_statement_ms),
+            long_hold: Duration::from_secs(config.long_hold_secs),
         })
     }
 
@@ -62,6 +64,7 @@ impl Settings {
             idle_limit: self.idle_limit,
             max_age: self.max_age,
             connect_limit: self.acquire_timeout,
+            long_hold: self.long_hold,
         }
     }
 }

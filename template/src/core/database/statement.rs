@@ -16,7 +16,10 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use tracing::Span;
 
-use super::{manager::Shared, metrics::Operation};
+use super::{
+    manager::Shared,
+    metrics::{Operation, SPANS},
+};
 use crate::core::telemetry::cut;
 use crate::core::time_spent::TimeSpent;
 
@@ -88,7 +91,7 @@ impl Running {
         let operation = Operation::of(&sql);
         // for traces; nobody enters it, so log lines don't carry the text
         let span = tracing::debug_span!(
-            target: "app::sql",
+            target: SPANS,
             "statement",
             otel.name = operation.name(),
             otel.kind = "client",

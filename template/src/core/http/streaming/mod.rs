@@ -48,6 +48,14 @@ struct Places {
     at_one_moment: Arc<Semaphore>,
 }
 
+/// How many streams are being sent.
+#[must_use]
+pub fn active_streams(app: &AppState) -> usize {
+    let most = app.config.section::<StreamConfig>().max_streams;
+    let free = app.component::<Places>().all.available_permits();
+    most.saturating_sub(free)
+}
+
 crate::register_component!(Places: |shared: &Shared| {
     let most = shared.config.section::<StreamConfig>().max_streams;
     let pool = shared.config.section::<DatabaseConfig>().pool_max_size;
