@@ -6,6 +6,10 @@
 /// What every repository can do.
 pub mod base;
 
+/// What the lab asks the database.
+#[cfg(feature = "lab")]
+pub mod lab;
+
 /// Orders with their lines.
 pub mod orders;
 

@@ -1,5 +1,8 @@
 //! What spans several repositories or needs a transaction. Only here a transaction begins and ends.
 
+/// The lab: its settings.
+pub mod lab;
+
 /// Orders: an order and its lines are written together or not at all.
 pub mod orders;
 

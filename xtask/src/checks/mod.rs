@@ -9,6 +9,7 @@ mod documents;
 mod generated;
 mod generating;
 mod image;
+mod lab;
 mod live;
 mod manifests;
 mod metrics;
@@ -44,6 +45,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(bench::checks());
     checks.extend(template::checks());
     checks.extend(options::checks(repo));
+    checks.extend(lab::checks());
     checks.extend(documents::checks());
     checks.extend(live::checks());
     checks.extend(readme::checks());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::iter;
 
 use crate::cargo::program;
-use crate::check::{Check, Failure, Outcome};
+use crate::check::{Check, Failure, Outcome, Tier};
 use crate::checks::generated::lock_keeps_its_versions;
 use crate::checks::{check, long_check, template};
 use crate::context::Context;
@@ -20,7 +20,8 @@ pub(super) fn checks(repo: &Repo) -> Vec<Check> {
         .parts()
         .into_iter()
         .map(|part| {
-            check(
+            let is_default = repo.default_parts().contains(&part);
+            let mut made = check(
                 &format!("options/parts-without-{part}"),
                 45,
                 "the project without this part is sound: formatting, lints, docs, tests",
@@ -33,7 +34,12 @@ pub(super) fn checks(repo: &Repo) -> Vec<Check> {
                         .collect();
                     is_sound(cx, &Request::new(&format!("without-{part}")).parts(parts))
                 },
-            )
+            );
+            // Without a part that nobody gets unasked a project is the default one, which other checks build.
+            if !is_default {
+                made.tier = Tier::Long;
+            }
+            made
         })
         .collect();
     checks.push(long_check(
@@ -54,7 +60,7 @@ pub(super) fn checks(repo: &Repo) -> Vec<Check> {
     checks
 }
 
-fn is_sound(cx: &Context<'_>, request: &Request) -> Outcome {
+pub(super) fn is_sound(cx: &Context<'_>, request: &Request) -> Outcome {
     let project = cx.project(request)?;
     let with = format!(
         "a project generated with `-d {}`",

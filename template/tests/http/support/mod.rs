@@ -19,3 +19,7 @@ pub(crate) use self::response::TestResponse;
 pub(crate) use self::schema::check;
 pub(crate) use self::shared::database::TestDatabase;
 pub(crate) use self::shared::files::project_file;
+
+const _: () = {
+    let _ = nowhere::<0>;
+};

@@ -1,0 +1,89 @@
+//! Work that blocks: on a worker thread, on a thread for such work, and not at all.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+use utoipa::ToSchema;
+
+use crate::core::http::{AppError, Result, Routes, register_routes, routes};
+use crate::core::state::AppState;
+use crate::core::telemetry::milliseconds;
+use crate::routes::lab::settings;
+
+register_routes! { management in local | dev at "/lab/patterns" tagged "lab: patterns": Routes::new().add(routes!(blocking_work, blocking_work_aside, waiting_work)) }
+
+/// How often whoever shares the thread wants to go on.
+const TURN: Duration = Duration::from_millis(1);
+
+/// What work left of its thread to others.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct BlockingOut {
+    /// How often somebody who shares the thread could go on meanwhile.
+    turns_of_others: u64,
+    /// How long the work took, in milliseconds.
+    #[schema(example = 102.4)]
+    duration_ms: f64,
+}
+
+async fn beside(work: impl Future<Output = Result<()>>) -> Result<Json<BlockingOut>> {
+    let begun = Instant::now();
+    let mut turns_of_others = 0;
+    let others = async {
+        loop {
+            tokio::time::sleep(TURN).await;
+            turns_of_others += 1;
+        }
+    };
+    tokio::select! {
+        worked = work => worked?,
+        () = others => {}
+    }
+    Ok(Json(BlockingOut {
+        turns_of_others,
+        duration_ms: milliseconds(begun.elapsed()),
+    }))
+}
+
+/// Blocking work on a worker thread
+///
+/// For `LAB_DELAY_MS` the thread is taken: nobody who shares it goes on, neither requests nor timers. There are as many of them as
+/// `SERVER_WORKER_THREADS` says, so a few such requests stop the whole service, probes included.
+#[utoipa::path(get, path = "/blocking_work", responses((status = OK, body = BlockingOut)))]
+async fn blocking_work(app: AppState) -> Result<Json<BlockingOut>> {
+    let time = settings::delay(&app);
+    beside(async move {
+        thread::sleep(time);
+        Ok(())
+    })
+    .await
+}
+
+/// Blocking work on a thread of its own
+///
+/// `spawn_blocking` takes it to one of `SERVER_BLOCKING_THREADS`: others go on. It can't be cancelled, and beyond that number work
+/// waits in a queue without a limit.
+#[utoipa::path(get, path = "/blocking_work_aside", responses((status = OK, body = BlockingOut)))]
+async fn blocking_work_aside(app: AppState) -> Result<Json<BlockingOut>> {
+    let time = settings::delay(&app);
+    beside(async move {
+        let work = spawn_blocking(move || thread::sleep(time));
+        work.await.map_err(AppError::internal)
+    })
+    .await
+}
+
+/// Work that waits
+///
+/// Nobody's thread is taken, and whoever asked can leave.
+#[utoipa::path(get, path = "/waiting_work", responses((status = OK, body = BlockingOut)))]
+async fn waiting_work(app: AppState) -> Result<Json<BlockingOut>> {
+    let time = settings::delay(&app);
+    beside(async move {
+        tokio::time::sleep(time).await;
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,45 @@
+//! A statement that the database refuses.
+
+use axum::Json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::core::http::{Result, Routes, register_routes, routes};
+use crate::core::state::AppState;
+use crate::repositories::lab::LabRepository;
+use crate::routes::lab::status::PoolOut;
+
+register_routes! { management in local | dev at "/lab/safety" tagged "lab: safety": Routes::new().add(routes!(query_error)) }
+
+/// What an error left behind.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct QueryErrorOut {
+    /// Whether the statement failed, as it should.
+    failed: bool,
+    /// The same in a transaction.
+    failed_in_transaction: bool,
+    /// Whether the next statement was answered.
+    answered_afterwards: bool,
+    /// The pool afterwards: the connections that met the errors are still in it.
+    pool: PoolOut,
+}
+
+/// A statement that fails
+///
+/// An error of the database leaves its connection as good as before: it goes back to the pool, and the next statement runs on it. A
+/// transaction is rolled back first.
+#[utoipa::path(get, path = "/query_error", responses((status = OK, body = QueryErrorOut)))]
+async fn query_error(app: AppState) -> Result<Json<QueryErrorOut>> {
+    let failed = LabRepository::new(&app.database).fail().await.is_err();
+    let transaction = app
+        .database
+        .transaction(async |tx| LabRepository::new(tx).fail().await);
+    let failed_in_transaction = transaction.await.is_err();
+    LabRepository::new(&app.database).ask().await?;
+    Ok(Json(QueryErrorOut {
+        failed,
+        failed_in_transaction,
+        answered_afterwards: true,
+        pool: PoolOut::of(&app),
+    }))
+}

@@ -1,0 +1,131 @@
+//! Patterns: checkouts, and the most connections held at a time.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use futures::future::join_all;
+use rstest::rstest;
+use serde_json::Value;
+
+use crate::support::{Logs, TestApp};
+
+async fn pattern(app: &TestApp, name: &str) -> Value {
+    let path = format!("/lab/patterns/{name}");
+    app.get(&path).await.expect_status(StatusCode::OK).json()
+}
+
+#[rstest]
+#[case::per_statement("per_statement", 3, 1)]
+#[case::per_request("per_request", 1, 1)]
+#[case::nested_checkout("nested_checkout", 2, 2)]
+#[case::shared_transaction("shared_transaction", 1, 1)]
+#[case::session_for_each("session_for_each", 2, 2)]
+#[case::session_for_both("session_for_both", 1, 1)]
+#[case::connection_for_each_request("connection_for_each_request", 0, 0)]
+#[case::connection_of_the_pool("connection_of_the_pool", 1, 1)]
+#[case::serial_queries("serial_queries", 5, 1)]
+#[case::concurrent_queries("concurrent_queries", 5, 5)]
+#[case::returned_connection("returned_connection", 1, 1)]
+#[tokio::test]
+async fn a_pattern_takes_as_many_connections_as_its_page_says(
+    #[case] name: &str,
+    #[case] checkouts: u64,
+    #[case] peak: u64,
+) {
+    let app = TestApp::with([("LAB_DELAY_MS", "300")]).await;
+    let done = pattern(&app, name).await;
+    assert_eq!(done["checkouts"], checkouts, "{done}");
+    assert_eq!(done["peak"], peak, "{done}");
+    assert_eq!(done["still_held"], 0, "{done}");
+    assert_eq!(done.get("held_while_waiting"), None, "{done}");
+}
+
+#[rstest]
+#[case::held_across_upstream("held_across_upstream", 1, 1)]
+#[case::released_before_upstream("released_before_upstream", 2, 0)]
+#[case::held_by_middleware("held_by_middleware", 1, 1)]
+#[case::taken_by_handler("taken_by_handler", 1, 0)]
+#[case::open_transaction("open_transaction", 1, 1)]
+#[case::ended_transaction("ended_transaction", 1, 0)]
+#[tokio::test]
+async fn a_pattern_that_waits_holds_as_many_connections_meanwhile_as_its_page_says(
+    #[case] name: &str,
+    #[case] checkouts: u64,
+    #[case] held: u64,
+) {
+    let app = TestApp::with([("LAB_DELAY_MS", "1")]).await;
+    let done = pattern(&app, name).await;
+    assert_eq!(done["checkouts"], checkouts, "{done}");
+    assert_eq!(done["peak"], 1, "{done}");
+    assert_eq!(done["held_while_waiting"], held, "{done}");
+    assert_eq!(done["still_held"], 0, "{done}");
+}
+
+#[tokio::test]
+async fn a_nested_checkout_deadlocks_a_pool_that_is_taken_and_a_shared_transaction_does_not() {
+    let settings = [
+        ("DATABASE_POOL_MAX_SIZE", "2"),
+        ("DATABASE_POOL_TIMEOUT_SECS", "1"),
+    ];
+    let app = TestApp::with(settings).await;
+    let all = async |name: &str| {
+        let path = format!("/lab/patterns/{name}");
+        let requests = (0..2).map(|_| app.get(&path).into_future());
+        let answers = join_all(requests).await.into_iter();
+        answers.map(|answer| answer.status).collect::<Vec<_>>()
+    };
+    let statuses = all("shared_transaction").await;
+    assert_eq!(statuses, [StatusCode::OK; 2]);
+    // Each has one of the two connections when it asks for another: nobody gets it.
+    let statuses = all("nested_checkout").await;
+    assert_eq!(statuses, [StatusCode::SERVICE_UNAVAILABLE; 2]);
+    assert_eq!(app.state.database.status().in_use(), 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_forgotten_is_held_after_the_answer_and_the_log_says_where() {
+    let logs = Logs::capture();
+    let settings = [("DATABASE_LONG_HOLD_SECS", "1"), ("LAB_LEAK_SECS", "4")];
+    let app = TestApp::with(settings).await;
+    let answer = app
+        .get("/lab/patterns/leaked_connection")
+        .header("x-request-id", "forgetful")
+        .await
+        .expect_status(StatusCode::OK);
+    assert_eq!(answer.json()["still_held"], 1);
+    assert_eq!(app.state.database.status().in_use(), 1);
+
+    let line = loop {
+        if let Some(line) = logs.of("database::holds").pop() {
+            break line;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let told = "a database connection has been held for long";
+    assert_eq!(line["fields"]["message"], told, "{line}");
+    assert!(line["fields"]["held_secs"].as_u64().unwrap() >= 1, "{line}");
+    let place = line["fields"]["place"].as_str().unwrap();
+    assert!(place.contains("src/routes/lab/patterns/leak.rs:"), "{line}");
+    let spans = line["spans"].as_array().unwrap().iter();
+    assert!(
+        spans.clone().any(|span| span["request_id"] == "forgetful"),
+        "{line}"
+    );
+    let status = app.get("/lab/status").await.json();
+    assert_eq!(status["pool"]["long_held"], 1, "{status}");
+}
+
+#[rstest]
+#[case::blocking_work("blocking_work", false)]
+#[case::blocking_work_aside("blocking_work_aside", true)]
+#[case::waiting_work("waiting_work", true)]
+#[tokio::test]
+async fn blocking_work_leaves_others_no_turn_unless_it_is_taken_aside(
+    #[case] name: &str,
+    #[case] leaves_turns: bool,
+) {
+    let app = TestApp::with([("LAB_DELAY_MS", "200")]).await;
+    let done = pattern(&app, name).await;
+    let turns = done["turns_of_others"].as_u64().unwrap();
+    assert_eq!(turns > 0, leaves_turns, "{done}");
+}
