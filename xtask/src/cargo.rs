@@ -16,7 +16,7 @@ fn is_cargos_own(key: &OsStr) -> bool {
 
 /// Settings of a service: those of whoever runs this tool must not reach the services it starts.
 fn is_a_services_own(key: &OsStr) -> bool {
-    const PREFIXES: [&str; 11] = [
+    const PREFIXES: [&str; 12] = [
         "APP_",
         "SERVER_",
         "DATABASE_",
@@ -28,6 +28,7 @@ fn is_a_services_own(key: &OsStr) -> bool {
         "LOG_",
         "OTEL_",
         "UPSTREAM_",
+        "LAB_",
     ];
     let key = key.to_string_lossy();
     key == "RUST_LOG" || PREFIXES.iter().any(|prefix| key.starts_with(prefix))

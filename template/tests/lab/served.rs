@@ -97,11 +97,8 @@ async fn an_answer_that_breaks_off_is_cut_and_others_go_on() {
     let [_, operators] = addresses(&mut service);
     let (status, answer) = ask(&operators, "GET /lab/safety/broken_stream?rows=100");
     assert_eq!(status, 200);
-    assert!(
-        answer.contains("\n1\n") && answer.contains("\n49\n"),
-        "{answer}"
-    );
-    assert!(!answer.contains("\n51\n"), "{answer}");
+    assert!(answer.contains("\n1\n"), "{answer}");
+    assert!(!answer.contains("\n50\n"), "{answer}");
     assert!(!answer.ends_with("0\r\n\r\n"), "it looks whole: {answer}");
     assert_eq!(ask(&operators, "GET /lab/status").0, 200);
     assert!(

@@ -109,8 +109,8 @@ impl Holds {
         }
         drop(kept);
         for (since, work, span) in due {
+            let _request = span.enter();
             tracing::warn!(
-                parent: &span,
                 held_secs = since.elapsed().as_secs(),
                 work = work.name(),
                 place = work.place(),
@@ -134,8 +134,8 @@ impl Drop for Keeping {
     fn drop(&mut self) {
         let ended = self.all.kept().by_number.remove(&self.number);
         if let Some(hold) = ended.filter(|hold| hold.is_told) {
+            let _request = hold.span.enter();
             tracing::info!(
-                parent: &hold.span,
                 held_secs = hold.since.elapsed().as_secs(),
                 work = hold.work.name(),
                 place = hold.work.place(),

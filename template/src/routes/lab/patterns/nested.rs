@@ -12,8 +12,8 @@ register_routes! { management in local | dev at "/lab/patterns" tagged "lab: pat
 /// A checkout inside another
 ///
 /// Two checkouts, both held at a time: the transaction's, and one for a statement on the pool in it. As soon as as many requests as
-/// the pool has connections are at that point, each waits for what another one holds: nobody goes on before `DATABASE_POOL_TIMEOUT_SECS`,
-/// and then all fail with 503. A larger pool only moves the number.
+/// the pool has connections are at that point, each waits for what another one holds: nobody goes on before `DATABASE_POOL_TIMEOUT_SECS`
+/// is over, and then they fail with 503. A larger pool only moves the number.
 #[utoipa::path(get, path = "/nested_checkout", responses((status = OK, body = PatternOut)))]
 async fn nested_checkout(app: AppState) -> Result<Json<PatternOut>> {
     let pattern = app.database.snapshot(async |tx| {
