@@ -9,6 +9,7 @@ use serde_json::Value;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
+use crate::core::request_id::RequestId;
 use crate::core::telemetry::{context::TraceContext, cut, fields::Fields};
 
 /// The most of one text that a record keeps, in bytes: a backtrace fits in.
@@ -36,7 +37,7 @@ where
         if !self.logger.event_enabled(severity, target, None) {
             return;
         }
-        let (message, fields) = Fields::of(event, &context);
+        let (message, fields) = message_and_fields(event, &context);
         let mut record = self.logger.create_log_record();
         record.set_timestamp(SystemTime::now());
         record.set_severity_number(severity);
@@ -59,6 +60,40 @@ where
         }
         self.logger.emit(record);
     }
+}
+
+/// As in a line: of fields of one name, the one that is nearest to the event counts, and the request's come last.
+fn message_and_fields<S>(
+    event: &Event<'_>,
+    context: &Context<'_, S>,
+) -> (Value, Vec<(&'static str, Value)>)
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let mut of_event = Fields::default();
+    event.record(&mut of_event);
+    let Fields(mut fields) = of_event;
+    let message = fields.iter().position(|(name, _)| *name == "message");
+    let message = message.map(|position| fields.remove(position).1);
+    let mut add = |name: &'static str, value: Value| {
+        if !fields.iter().any(|(known, _)| *known == name) {
+            fields.push((name, value));
+        }
+    };
+    for span in context.event_scope(event).into_iter().flatten() {
+        if let Some(of_span) = span.extensions().get::<Fields>() {
+            for (name, value) in of_span.iter() {
+                add(name, value.clone());
+            }
+        }
+    }
+    if let Some(id) = RequestId::current() {
+        add("request_id", id.as_str().into());
+    }
+    if let Some(trace) = TraceContext::current() {
+        add("trace_id", trace.trace_id().into());
+    }
+    (message.unwrap_or_default(), fields)
 }
 
 fn severity(level: Level) -> Severity {
