@@ -121,7 +121,7 @@ pub(crate) struct BenchOptions {
     #[arg(long)]
     pub(crate) compare: bool,
     /// Put the figures into bench/baseline.json, or into bench/instructions.json
-    #[arg(long)]
+    #[arg(long, conflicts_with = "quick")]
     pub(crate) write_baseline: bool,
 }
 

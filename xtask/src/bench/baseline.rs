@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::goals::GOALS;
@@ -36,6 +36,15 @@ impl Baseline {
                 .filter_map(|(id, figure)| Some((id.clone(), figure.as_f64()?)))
                 .collect(),
         })
+    }
+
+    /// Reads it; there has to be one.
+    pub(super) fn to_compare_with(repo: &Repo) -> Result<Self> {
+        ensure!(
+            file(repo).is_file(),
+            "there is no bench/baseline.json to compare with; a run with --write-baseline writes it"
+        );
+        Self::read(repo)
     }
 
     pub(super) fn figure(&self, id: &str) -> Option<f64> {

@@ -52,6 +52,11 @@ pub(crate) struct Plan<'p> {
 
 /// Measures and says what came of it; returns what is worse than the baseline, if that was asked for.
 pub(crate) fn run(cx: &Context<'_>, plan: &Plan<'_>) -> Result<Vec<&'static str>> {
+    let baseline = if plan.compare {
+        Baseline::to_compare_with(cx.repo())?
+    } else {
+        Baseline::default()
+    };
     let service = Stage::build(cx, plan.profile)?;
     let stage = Stage::set(cx, service, plan.profile)?;
     let mut samples = Samples::default();
@@ -62,11 +67,6 @@ pub(crate) fn run(cx: &Context<'_>, plan: &Plan<'_>) -> Result<Vec<&'static str>
         samples,
         machine: Machine::look(stage.postgres.client()?, plan.profile),
         command: plan.command.clone(),
-    };
-    let baseline = if plan.compare {
-        Baseline::read(cx.repo())?
-    } else {
-        Baseline::default()
     };
     let table = Table::of(&run, &baseline);
     say(&format!("\n{}", table.text()));

@@ -83,8 +83,8 @@ pub(crate) async fn one(
 
 pub(crate) async fn list(State(pool): State<Pool>) -> Result<Json<Page>, Failed> {
     let client = pool.get().await?;
-    let list = client.prepare_cached(LIST).await?;
-    let rows = client.query(&list, &[]).await?;
+    let newest = client.prepare_cached(LIST).await?;
+    let rows = client.query(&newest, &[]).await?;
     let has_more = rows.len() > PAGE;
     let items: Result<Vec<User>, _> = rows.iter().take(PAGE).map(User::read).collect();
     let items = items?;
