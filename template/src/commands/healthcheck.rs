@@ -43,7 +43,7 @@ impl HealthcheckArgs {
 }
 
 /// Where the management routes are, seen from this machine.
-fn address(server: &ServerConfig) -> SocketAddr {
+pub(super) fn address(server: &ServerConfig) -> SocketAddr {
     let host = match server.host {
         IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(host) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -1,0 +1,247 @@
+//! A sweep: each pattern at each concurrency, one after the other.
+
+use std::{collections::BTreeMap, num::NonZeroU64, thread::available_parallelism, time::Duration};
+
+use anyhow::{bail, ensure};
+use chrono::{SecondsFormat, Utc};
+use clap::Args;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    connection::Connection,
+    load::{Load, Outcome, Pace},
+    number::{float, length, millis, short},
+    page,
+    patterns::{Endpoint, EndpointArgs},
+    progress::{Progress, clock},
+    run::{About, Row, Run},
+    stop::Stop,
+    target::{Target, TargetArgs},
+    warmup::warm,
+    watch::{Counters, Sample, Status, watch},
+    words::{duration, rate},
+};
+use crate::commands::output::print_line;
+
+/// How often the pool is looked at in a measurement; but not more often than [`SOONEST`].
+const SAMPLES: u32 = 100;
+const SOONEST: Duration = Duration::from_millis(20);
+
+/// How long it is waited for that. Others may use the service as well.
+const UNTIL_IDLE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(super) struct SweepArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    endpoints: EndpointArgs,
+    /// Connections, each with one request at a time; one measurement for each number
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10,50,100,200", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    concurrency: Vec<u32>,
+    /// How long a measurement sends requests; with --requests, at most
+    #[arg(long, value_name = "TIME", default_value = "10s", default_value_if("requests", clap::builder::ArgPredicate::IsPresent, "60s"), value_parser = duration)]
+    duration: Duration,
+    /// How many requests a measurement sends
+    #[arg(long, value_name = "N")]
+    requests: Option<NonZeroU64>,
+    /// So many requests a second are due, whether or not the service keeps up, and latencies count from when they were due (open
+    /// loop). Without it each connection sends its next request when it has an answer (closed loop)
+    #[arg(long, value_name = "N", value_parser = rate)]
+    rate: Option<f64>,
+    /// How long an answer is waited for
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    timeout: Duration,
+    /// How long each pattern is loaded before it is measured
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    warmup: Duration,
+}
+
+impl SweepArgs {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        ensure!(
+            !self.duration.is_zero() && !self.timeout.is_zero(),
+            "--duration and --timeout have to be longer than nothing"
+        );
+        let endpoints = self.endpoints.chosen()?;
+        let target = self.target.find().await?;
+        // From here on Ctrl-C ends what is under way, and what was measured is kept.
+        let stop = Stop::on_signal()?;
+        let run = Run::begin(&self.about(&target))?;
+        let measured = self.sweep(&target, &endpoints, &run, &stop).await;
+        if matches!(measured, Ok(0)) {
+            bail!("nothing was measured");
+        }
+        // What was measured before something went wrong is shown, too.
+        if let Ok(results) = run.results() {
+            let path = run.report(&page::render(&results))?;
+            print_line(&format!("report  {}", path.display()));
+        }
+        measured.map(drop)
+    }
+
+    fn about(&self, target: &Target) -> About {
+        let length = match self.requests {
+            Some(requests) => format!("{requests} requests, at most {}", clock(self.duration)),
+            None => clock(self.duration),
+        };
+        let pace = match self.rate {
+            Some(rate) => format!("open loop, {} requests per second due", short(rate)),
+            None => "closed loop".to_owned(),
+        };
+        About {
+            begun: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+            url: target.url.clone(),
+            processors: available_parallelism().map_or(1, usize::from),
+            load: format!("{pace}, {length} each"),
+        }
+    }
+
+    /// Measures it all, and says how often.
+    async fn sweep(
+        &self,
+        target: &Target,
+        endpoints: &[Endpoint],
+        run: &Run,
+        stop: &Stop,
+    ) -> anyhow::Result<usize> {
+        let steps = endpoints.len() * self.concurrency.len();
+        let mut progress = Progress::of(steps);
+        let longest =
+            self.duration * u32::try_from(steps)? + self.warmup * u32::try_from(endpoints.len())?;
+        progress.line(&format!(
+            "{steps} measurements of {}, about {}; Ctrl-C keeps what was measured",
+            target.url,
+            clock(longest)
+        ));
+        let mut measured = 0;
+        for endpoint in endpoints {
+            progress.now(&format!("{}, warming up", endpoint.name));
+            warm(target, endpoint, self.warmup, stop).await?;
+            for concurrency in &self.concurrency {
+                if stop.is_asked() {
+                    progress.line("stopped");
+                    return Ok(measured);
+                }
+                progress.now(&format!("{} at {concurrency}", endpoint.name));
+                let (row, samples) = self.measure(target, endpoint, *concurrency, stop).await?;
+                if row.requests() == 0 {
+                    continue; // stopped before the first answer
+                }
+                run.add(&row, &samples)?;
+                measured += 1;
+                progress.done(&said(&row));
+                if row.succeeded + row.failed == 0 && !stop.is_asked() {
+                    target.is_there().await?;
+                }
+            }
+        }
+        Ok(measured)
+    }
+
+    async fn measure(
+        &self,
+        target: &Target,
+        endpoint: &Endpoint,
+        concurrency: u32,
+        stop: &Stop,
+    ) -> anyhow::Result<(Row, Vec<Sample>)> {
+        let load = Load {
+            address: target.address.clone(),
+            request: endpoint.request.clone(),
+            concurrency,
+            pace: self.rate.map_or(Pace::Closed, Pace::Rate),
+            duration: self.duration,
+            requests: self.requests.map(NonZeroU64::get),
+            patience: self.timeout,
+        };
+        let mut asking = Connection::to(target.address.clone());
+        settle(&mut asking, stop).await?;
+        let before = Counters::ask(&mut asking).await?;
+        let every = (self.duration / SAMPLES).max(SOONEST);
+        let (outcome, samples) = watch(&target.address, every, load.run(stop)).await;
+        // A service that does not answer any more has nothing to say about itself, but what it did before counts.
+        let counted = Counters::ask(&mut asking).await.ok();
+        let counted = counted.map(|after| after.since(before));
+        let row = Row {
+            rate: self.rate,
+            concurrency,
+            ..row(&endpoint.name, &outcome?, counted, &samples)
+        };
+        Ok((row, samples))
+    }
+}
+
+/// Waits until nobody uses the pool: what one measurement left behind should not be in the next.
+async fn settle(asking: &mut Connection, stop: &Stop) -> anyhow::Result<()> {
+    let limit = Instant::now() + UNTIL_IDLE;
+    while Status::ask(asking).await?.pool.in_use > 0 && Instant::now() < limit && !stop.is_asked() {
+        sleep(SOONEST).await;
+    }
+    Ok(())
+}
+
+fn row(name: &str, outcome: &Outcome, counted: Option<Counters>, samples: &[Sample]) -> Row {
+    let tally = &outcome.tally;
+    let peak = |of: fn(&Sample) -> u32| samples.iter().map(of).max();
+    let in_use: f64 = samples
+        .iter()
+        .map(|sample| f64::from(sample.pool.in_use))
+        .sum();
+    Row {
+        pattern: name.to_owned(),
+        source: "sweep".to_owned(),
+        seconds: millis(outcome.took) / 1e3,
+        succeeded: tally.succeeded(),
+        failed: tally.failed(),
+        unanswered: tally.unanswered,
+        throughput: per_second(tally.succeeded(), outcome.took),
+        mean_ms: tally.mean_ms(),
+        p50_ms: tally.quantile_ms(0.5),
+        p95_ms: tally.quantile_ms(0.95),
+        p99_ms: tally.quantile_ms(0.99),
+        max_ms: tally.max_ms(),
+        checkouts: counted.map(|counted| counted.checkouts),
+        statements: counted.map(|counted| counted.statements),
+        coalesced: counted.map(|counted| counted.coalesced),
+        pool_max: peak(|sample| sample.pool.max_size),
+        pool_peak: peak(|sample| sample.pool.in_use),
+        pool_mean: (!samples.is_empty()).then(|| (in_use / length(samples) * 10.0).round() / 10.0),
+        waiting_peak: peak(|sample| sample.pool.waiting),
+        statuses: statuses(&tally.statuses),
+        ..Row::default()
+    }
+}
+
+/// To a tenth: more would be noise.
+pub(super) fn per_second(count: u64, took: Duration) -> f64 {
+    let secs = took.as_secs_f64().max(1e-9);
+    (float(count) / secs * 10.0).round() / 10.0
+}
+
+/// How often each came, such as `200:950 503:50`.
+pub(super) fn statuses(counts: &BTreeMap<u16, u64>) -> String {
+    let each = counts
+        .iter()
+        .map(|(status, count)| format!("{status}:{count}"));
+    each.collect::<Vec<_>>().join(" ")
+}
+
+/// A measurement, as a line.
+fn said(row: &Row) -> String {
+    let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
+    let wrong = row.failed + row.unanswered;
+    format!(
+        "{:32} {:>5} at a time {:>7}/s  p50 {:>6} ms  p99 {:>6} ms{}",
+        row.pattern,
+        row.concurrency,
+        short(row.throughput),
+        ms(row.p50_ms),
+        ms(row.p99_ms),
+        if wrong > 0 {
+            format!("  {wrong} failed")
+        } else {
+            String::new()
+        }
+    )
+}
