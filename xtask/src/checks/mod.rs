@@ -26,6 +26,7 @@ mod rendering;
 mod rolling;
 mod scale;
 mod slo;
+mod sweeps;
 mod template;
 mod trial;
 mod upgrading;
@@ -58,6 +59,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks.extend(manifests::checks());
     checks.extend(metrics::checks());
     checks.extend(scale::checks());
+    checks.extend(sweeps::checks());
     checks.extend(backup::checks());
     checks.extend(rolling::checks());
     checks.extend(slo::checks());

@@ -45,8 +45,13 @@ pub(super) struct Place {
 
 /// A fresh project to run the template's binary in.
 pub(super) fn place_to_run(cx: &Context<'_>, kind: Kind) -> Result<Place> {
+    place_to_run_with(cx, kind, &[])
+}
+
+/// The same with a binary that is built with these arguments, such as further features.
+pub(super) fn place_to_run_with(cx: &Context<'_>, kind: Kind, arguments: &[&str]) -> Result<Place> {
     let folder = TempDir::with_prefix("strata-check-")?;
-    let binary = binary(cx, folder.path())?;
+    let binary = binary(cx, folder.path(), arguments)?;
     Ok(match kind {
         Kind::Sqlite => Place {
             binary,
@@ -65,10 +70,10 @@ pub(super) fn place_to_run(cx: &Context<'_>, kind: Kind) -> Result<Place> {
 }
 
 /// The template's binary in place, to be run in a folder that becomes a fresh project.
-fn binary(cx: &Context<'_>, folder: &Path) -> Result<Binary> {
+fn binary(cx: &Context<'_>, folder: &Path, arguments: &[&str]) -> Result<Binary> {
     cx.generate(&Request::new("aaa-svc"))?.write_to(folder)?;
     Ok(Binary {
-        path: cx.build(&cx.repo().template(), &[])?,
+        path: cx.build(&cx.repo().template(), arguments)?,
         folder: folder.to_path_buf(),
         settings: Vec::new(),
     })
