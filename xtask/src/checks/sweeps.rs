@@ -112,6 +112,7 @@ fn commands(cx: &Context<'_>) -> Outcome {
         row.count("succeeded") + row.count("unanswered") == 50
     })?;
     interrupted(&place, &url)?;
+    columns_are_documented(cx, &run)?;
 
     // What others measured is added to the first run, and its report is written anew.
     fs::remove_file(run.join("report.html")).context("the sweep wrote no report")?;
@@ -167,6 +168,23 @@ fn commands(cx: &Context<'_>) -> Outcome {
     Ok(())
 }
 
+/// Each column of the CSV files stands in docs/lab.md.
+fn columns_are_documented(cx: &Context<'_>, run: &Path) -> Outcome {
+    const PAGE: &str = "docs/lab.md";
+    let page = fs::read_to_string(cx.repo().root().join(PAGE))?;
+    for file in ["results.csv", "pool.csv"] {
+        let text = fs::read_to_string(run.join(file))?;
+        let mut columns = text.lines().next().unwrap_or_default().split(',');
+        if let Some(column) = columns.find(|column| !page.contains(&format!("`{column}`"))) {
+            return Err(Failure::new(
+                format!("{PAGE} does not say what {column} is"),
+                file,
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Ctrl-C in the midst of a measurement: the sweep ends well and soon, and what was counted is there.
 fn interrupted(place: &Place, url: &str) -> Outcome {
     let what = "SIGINT while `lab sweep` measures";
@@ -201,7 +219,7 @@ fn interrupted(place: &Place, url: &str) -> Outcome {
 /// The whole of it, typed from docs/lab.md in a generated project; with less patience than a reader has.
 fn every_pattern(cx: &Context<'_>) -> Outcome {
     let parts = vec!["examples".to_owned(), "lab".to_owned()];
-    let folder = cx.project(&Request::new("lab-svc").parts(parts))?;
+    let folder = cx.project(&Request::new("lab-sweep-svc").parts(parts))?;
     let _ = fs::remove_dir_all(folder.join("lab/runs"));
     let typed = |line| {
         let mut command = cx.typed(line, &folder, &[]);
