@@ -7,6 +7,10 @@
 /// What the models of all resources share.
 pub mod base;
 
+/// What the lab answers.
+#[cfg(feature = "lab")]
+pub mod lab;
+
 /// The lines of orders.
 pub mod order_lines;
 

@@ -3,33 +3,14 @@
 use std::time::Instant;
 
 use axum::Json;
-use serde::{Deserialize, Serialize};
 use tracing::Instrument;
-use utoipa::ToSchema;
 
 use super::settings;
 use crate::core::database::Checkouts;
 use crate::core::http::Result;
 use crate::core::state::AppState;
 use crate::core::telemetry::milliseconds;
-
-/// What a pattern took from the pool.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(super) struct PatternOut {
-    /// Connections that it took from the pool.
-    checkouts: u64,
-    /// The most that it held at a time.
-    peak: u64,
-    /// How many it held while it waited for something else than the database; absent if it didn't.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    held_while_waiting: Option<u64>,
-    /// How many it still held when the answer was made.
-    still_held: u64,
-    /// How long it took, in milliseconds.
-    #[schema(example = 102.4)]
-    duration_ms: f64,
-}
+use crate::models::lab::PatternOut;
 
 /// Runs a pattern and counts what it takes. The pattern says how many connections it held while it waited, see [`elsewhere`].
 pub(super) async fn observe(

@@ -6,10 +6,11 @@ use axum::Json;
 use serde::Deserialize;
 use validator::Validate;
 
-use super::observed::{PatternOut, observe};
+use super::observed::observe;
 use super::settings;
 use crate::core::http::{Result, Routes, ValidQuery, register_routes, routes};
 use crate::core::state::AppState;
+use crate::models::lab::PatternOut;
 use crate::repositories::lab::LabRepository;
 use crate::services::lab::LabConfig;
 

@@ -5,8 +5,9 @@ use futures::future::try_join_all;
 
 use crate::core::http::{AppError, Result, Routes, register_routes, routes};
 use crate::core::state::AppState;
+use crate::models::lab::PatternOut;
 use crate::repositories::lab::LabRepository;
-use crate::routes::lab::observed::{PatternOut, observe};
+use crate::routes::lab::observed::observe;
 use crate::routes::lab::settings;
 
 register_routes! { management in local | dev at "/lab/patterns" tagged "lab: patterns": Routes::new().add(routes!(serial_queries, concurrent_queries)) }

@@ -9,8 +9,9 @@ use tracing::Instrument;
 use crate::core::database::Checkouts;
 use crate::core::http::{AppError, Result, Routes, register_routes, routes};
 use crate::core::state::AppState;
+use crate::models::lab::PatternOut;
 use crate::repositories::lab::LabRepository;
-use crate::routes::lab::observed::{PatternOut, observe};
+use crate::routes::lab::observed::observe;
 use crate::services::lab::LabConfig;
 
 register_routes! { management in local | dev at "/lab/patterns" tagged "lab: patterns": Routes::new().add(routes!(leaked_connection, returned_connection)) }

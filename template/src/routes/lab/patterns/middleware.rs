@@ -5,8 +5,9 @@ use axum::Json;
 use crate::core::database::Transaction;
 use crate::core::http::{Result, Routes, register_routes, routes};
 use crate::core::state::AppState;
+use crate::models::lab::PatternOut;
 use crate::repositories::lab::LabRepository;
-use crate::routes::lab::observed::{PatternOut, elsewhere, observe};
+use crate::routes::lab::observed::{elsewhere, observe};
 register_routes! { management in local | dev at "/lab/patterns" tagged "lab: patterns": Routes::new().add(routes!(held_by_middleware, taken_by_handler)) }
 
 /// What a middleware does that gives each request a transaction: it is there before the handler, and ends after it.

@@ -4,8 +4,9 @@ use axum::Json;
 
 use crate::core::http::{Result, Routes, register_routes, routes};
 use crate::core::state::AppState;
+use crate::models::lab::PatternOut;
 use crate::repositories::lab::LabRepository;
-use crate::routes::lab::observed::{PatternOut, observe};
+use crate::routes::lab::observed::observe;
 
 register_routes! { management in local | dev at "/lab/patterns" tagged "lab: patterns": Routes::new().add(routes!(nested_checkout, shared_transaction)) }
 

@@ -6,8 +6,9 @@ use crate::core::config::DatabaseConfig;
 use crate::core::database::{Checkouts, Database};
 use crate::core::http::{AppError, Result, Routes, register_routes, routes};
 use crate::core::state::AppState;
+use crate::models::lab::PatternOut;
 use crate::repositories::lab::LabRepository;
-use crate::routes::lab::observed::{PatternOut, observe};
+use crate::routes::lab::observed::observe;
 
 register_routes! { management in local | dev at "/lab/patterns" tagged "lab: patterns": Routes::new().add(routes!(connection_for_each_request, connection_of_the_pool)) }
 

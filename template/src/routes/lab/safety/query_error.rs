@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use crate::core::http::{Result, Routes, register_routes, routes};
 use crate::core::state::AppState;
+use crate::models::lab::PoolOut;
 use crate::repositories::lab::LabRepository;
-use crate::routes::lab::status::PoolOut;
 
 register_routes! { management in local | dev at "/lab/safety" tagged "lab: safety": Routes::new().add(routes!(query_error)) }
 
@@ -40,6 +40,6 @@ async fn query_error(app: AppState) -> Result<Json<QueryErrorOut>> {
         failed,
         failed_in_transaction,
         answered_afterwards: true,
-        pool: PoolOut::of(&app),
+        pool: PoolOut::from(&app.database),
     }))
 }
