@@ -152,7 +152,7 @@ fn commands(cx: &Context<'_>) -> Outcome {
         "plain",
         "/livez",
         "three",
-        "Queries for 100 requests",
+        "Statements for 100 requests",
     ] {
         if !report.contains(part) || report != fs::read_to_string(run.join("report.html"))? {
             return Err(Failure::new(

@@ -126,39 +126,42 @@ pub(super) fn pool(course: &Course<'_>, results: &Results) -> Markup {
     }
 }
 
-/// Queries without coalescing, with it, and those that it prevented, for as many requests.
+/// Statements without coalescing, with it, and those that it prevented, for as many requests.
 pub(super) fn coalescing(section: &Section<'_>) -> Markup {
     let labels = Labels {
-        title: "Queries for 100 requests",
+        title: "Statements for 100 requests",
         x: CONNECTIONS,
-        y: "queries",
+        y: "statements",
     };
     let course = |name: &str| section.patterns.iter().find(|course| course.name == name);
     let [Some(with), Some(without)] = COALESCING.map(|pattern| course(pattern.name)) else {
         return html! {};
     };
-    let per_100 =
-        |row: &Row, count: Option<u64>| Some(100.0 * float(count?) / float(row.requests().max(1)));
     let concurrencies = concurrencies(&section.patterns);
-    let values = |course: &Course<'_>, count: fn(&Row) -> Option<u64>| {
+    let statements = |course: &Course<'_>| -> Vec<Option<f64>> {
         let at = |concurrency: &u32| {
             let row = course
                 .rows
                 .iter()
                 .find(|row| row.concurrency == *concurrency)?;
-            per_100(row, count(row))
+            Some(100.0 * float(row.statements?) / float(row.requests().max(1)))
         };
         concurrencies.iter().map(at).collect()
     };
-    let series = |name: &str, values| Series {
+    let (with, without) = (statements(with), statements(without));
+    let both = without.iter().zip(&with);
+    let prevented = both
+        .map(|(without, with)| Some(((*without)? - (*with)?).max(0.0)))
+        .collect();
+    let series = [
+        ("without", without),
+        ("with", with),
+        ("prevented", prevented),
+    ];
+    let series = series.map(|(name, values)| Series {
         name: name.to_owned(),
         values,
-    };
-    let series = [
-        series("without", values(without, |row| row.statements)),
-        series("with", values(with, |row| row.statements)),
-        series("prevented", values(with, |row| row.coalesced)),
-    ];
+    });
     plot::lines(labels, &texts(&concurrencies), &series, Heights::Linear)
 }
 

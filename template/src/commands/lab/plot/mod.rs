@@ -127,7 +127,7 @@ pub(super) fn course(
     let points = || series.iter().flat_map(|(_, points)| points);
     let highest = points().map(|(_, value)| *value).fold(0.0, f64::max);
     let heights = Scale::linear(limit.unwrap_or(0.0).max(highest));
-    let times = Scale::linear(points().map(|(time, _)| *time).fold(0.0, f64::max));
+    let times = Scale::until(points().map(|(time, _)| *time).fold(0.0, f64::max));
     let x = |time: f64| LEFT + times.at(time) * width();
     let names: Vec<_> = series.iter().map(|(name, _)| name.as_str()).collect();
     figure(

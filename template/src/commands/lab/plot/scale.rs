@@ -36,6 +36,21 @@ impl Scale {
         }
     }
 
+    /// From zero to the highest figure and no further, in round steps: time has no room to spare.
+    pub(super) fn until(highest: f64) -> Self {
+        let Self {
+            mut ticks, high, ..
+        } = Self::linear(highest);
+        let high = if highest > 0.0 { highest } else { high };
+        ticks.retain(|tick| *tick <= high);
+        Self {
+            is_log: false,
+            low: 0.0,
+            high,
+            ticks,
+        }
+    }
+
     /// Equal ratios are equally far apart, so that milliseconds and seconds fit into one picture.
     pub(super) fn log(lowest: f64, highest: f64) -> Self {
         let lowest = lowest.clamp(1e-3, 1e9);
@@ -86,6 +101,14 @@ mod tests {
             assert!(scale.at(highest) > 0.6, "{highest}: {scale:?}");
             assert!(scale.high >= highest, "{highest}: {scale:?}");
         }
+    }
+
+    #[test]
+    fn time_ends_with_what_was_measured() {
+        let scale = Scale::until(1.03);
+        assert_eq!(scale.ticks, [0.0, 0.5, 1.0]);
+        assert!((scale.at(1.03) - 1.0).abs() < 1e-9);
+        assert_eq!(Scale::until(0.0), Scale::linear(0.0));
     }
 
     #[test]
