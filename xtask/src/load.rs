@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -50,15 +50,18 @@ impl fmt::Display for Tally {
 impl Load {
     /// So many clients of the service on a port, each with an address of its own.
     pub(crate) fn begin(port: u16, clients: usize) -> Self {
+        // Nobody is created twice, whoever else has been at that service.
+        static LOADS: AtomicU32 = AtomicU32::new(1);
+        let load = LOADS.fetch_add(1, Ordering::Relaxed);
         let over = Arc::new(AtomicBool::new(false));
         let begun = Instant::now();
         let client = |number| {
-            let over = over.clone();
+            let (over, name) = (over.clone(), format!("{load}-{number}"));
             thread::spawn(move || {
                 let mut client = Client::new(port, format!("203.0.113.{number}"));
                 let mut tally = Tally::default();
                 while !over.load(Ordering::Relaxed) {
-                    round(&mut client, &mut tally, number, begun);
+                    round(&mut client, &mut tally, &name, begun);
                 }
                 tally.connections = client.connections;
                 tally
@@ -91,9 +94,9 @@ impl Drop for Load {
 }
 
 /// Creates a user, reads it, and lists some.
-fn round(client: &mut Client, tally: &mut Tally, number: usize, begun: Instant) {
-    let email = format!("load-{number}-{}@example.com", tally.requests);
-    let body = format!(r#"{{"name":"Load {number}","email":"{email}"}}"#);
+fn round(client: &mut Client, tally: &mut Tally, name: &str, begun: Instant) {
+    let email = format!("load-{name}-{}@example.com", tally.requests);
+    let body = format!(r#"{{"name":"Load {name}","email":"{email}"}}"#);
     let mut ask = |request: &str, body: &str, status: u16, holds: &str| {
         thread::sleep(PAUSE);
         tally.requests += 1;
