@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -23,7 +23,7 @@ const SERVE: &str = "cargo run --release --features lab";
 const WARM_UP: &str = "cargo run --release --features lab -- lab warmup";
 const SWEEP: &str = "cargo run --release --features lab -- lab sweep";
 const REPORT: &str = "cargo run --release --features lab -- lab report";
-const IMPORT: &str = "cargo run --release --features lab -- lab import";
+const IMPORT: &str = "cargo run --release --features lab -- lab import one@5.csv";
 
 pub(super) fn checks() -> Vec<Check> {
     vec![
@@ -57,29 +57,30 @@ fn commands(cx: &Context<'_>) -> Outcome {
     let folder = place.folder.path();
     let port = http::free_port()?;
     let url = format!("http://127.0.0.1:{port}");
-    refused(cx, &place, &["sweep", "--url", &url], "nobody answers at")?;
-    refused(
-        cx,
-        &place,
-        &["sweep", "--url", "http://192.0.2.1"],
-        "--allow-remote",
-    )?;
-    refused(
-        cx,
-        &place,
-        &["sweep", "--endpoints", "coalescd"],
-        "did you mean coalesced?",
-    )?;
-    refused(cx, &place, &["report"], "`lab sweep` makes one")?;
+    for (arguments, says) in [
+        (&["sweep", "--url", &url][..], "nobody answers at"),
+        (&["sweep", "--url", "http://192.0.2.1"], "--allow-remote"),
+        (
+            &["sweep", "--endpoints", "coalescd"],
+            "did you mean coalesced?",
+        ),
+        (&["report"], "`lab sweep` makes one"),
+        (
+            &["import", "Cargo.toml"],
+            "how many connections were there?",
+        ),
+        (
+            &["import", "--concurrency", "1", "Cargo.toml"],
+            "Cargo.toml can't be imported",
+        ),
+    ] {
+        refused(cx, &place, arguments, says)?;
+    }
 
     let service = place.binary.serve(port, &cx.log)?;
-    let lab = |arguments: &[&str]| {
-        let words = std::iter::once("lab").chain(arguments.iter().copied());
-        place.binary.command(words)
-    };
     let few = ["--url", &url, "--endpoints", "coalesced,plain,/livez"];
     cx.step(
-        lab(&["warmup", "--duration", "200ms"]).args(few),
+        lab(&place, &["warmup", "--duration", "200ms"]).args(few),
         "patterns can't be warmed up",
     )?;
     let closed = [
@@ -91,7 +92,10 @@ fn commands(cx: &Context<'_>) -> Outcome {
         "--warmup",
         "0s",
     ];
-    cx.step(lab(&closed).args(few), "a sweep in a closed loop fails")?;
+    cx.step(
+        lab(&place, &closed).args(few),
+        "a sweep in a closed loop fails",
+    )?;
     let run = last_run(folder)?;
     measured(&run, 6, |row| {
         row.count("succeeded") == 40 && row.count("failed") + row.count("unanswered") == 0
@@ -107,17 +111,26 @@ fn commands(cx: &Context<'_>) -> Outcome {
         "--warmup",
         "0s",
     ];
-    cx.step(lab(&open).args(few), "a sweep in an open loop fails")?;
+    cx.step(
+        lab(&place, &open).args(few),
+        "a sweep in an open loop fails",
+    )?;
     measured(&last_run(folder)?, 3, |row| {
         row.count("succeeded") + row.count("unanswered") == 50
     })?;
     interrupted(&place, &url)?;
+    service.stop()?;
     columns_are_documented(cx, &run)?;
+    imported(cx, &place, &run)
+}
 
-    // What others measured is added to the first run, and its report is written anew.
-    fs::remove_file(run.join("report.html")).context("the sweep wrote no report")?;
-    let mut import = lab(&["import", "--into"]);
-    import.arg(&run);
+/// What others measured is added to a run, and its report is written anew.
+fn imported(cx: &Context<'_>, place: &Place, run: &Path) -> Outcome {
+    let folder = place.folder.path();
+    let report = run.join("report.html");
+    fs::remove_file(&report).context("the sweep wrote no report")?;
+    let mut import = lab(place, &["import", "--into"]);
+    import.arg(run);
     for (name, called) in [
         ("hey.csv", "one@5.csv"),
         ("hey.txt", "two@5.txt"),
@@ -127,45 +140,44 @@ fn commands(cx: &Context<'_>) -> Outcome {
         import.arg(called);
     }
     cx.step(&mut import, "what hey and oha wrote can't be imported")?;
-    measured(&run, 9, |_| true)?;
-    refused(
-        cx,
-        &place,
-        &["import", "Cargo.toml"],
-        "how many connections were there?",
-    )?;
-    refused(
-        cx,
-        &place,
-        &["import", "--concurrency", "1", "Cargo.toml"],
-        "Cargo.toml can't be imported",
-    )?;
-    let report = fs::read_to_string(run.join("report.html"))?;
-    fs::remove_file(run.join("report.html"))?;
+    measured(run, 9, |_| true)?;
+
+    let first = fs::read_to_string(&report)?;
+    fs::remove_file(&report)?;
     let picture = folder.join("patterns.svg");
     cx.step(
-        lab(&["report"]).arg(&run).arg("--picture").arg(&picture),
+        lab(place, &["report"])
+            .arg(run)
+            .arg("--picture")
+            .arg(&picture),
         "the report can't be written anew",
     )?;
-    for part in [
+    let shown = [
         "coalesced",
         "plain",
         "/livez",
         "three",
         "Statements for 100 requests",
-    ] {
-        if !report.contains(part) || report != fs::read_to_string(run.join("report.html"))? {
-            return Err(Failure::new(
-                format!("the report does not show {part}"),
-                "report.html of a run",
-            ));
-        }
+    ];
+    if let Some(missing) = shown.iter().find(|part| !first.contains(**part)) {
+        let wrong = format!("the report does not show {missing}");
+        return Err(Failure::new(wrong, report.display().to_string()));
+    }
+    if first != fs::read_to_string(&report)? {
+        let wrong = "the same run has another report when it is written again";
+        return Err(Failure::new(wrong, report.display().to_string()));
     }
     if !fs::read_to_string(picture)?.starts_with("<svg") {
         return Err(Failure::new("there is no picture", "lab report --picture"));
     }
-    service.stop()?;
     Ok(())
+}
+
+/// A command of the lab.
+fn lab(place: &Place, arguments: &[&str]) -> Command {
+    let mut command = place.binary.command(["lab"]);
+    command.args(arguments);
+    command
 }
 
 /// Each column of the CSV files stands in docs/lab.md.
@@ -267,16 +279,12 @@ fn every_pattern(cx: &Context<'_>) -> Outcome {
     })?;
     cx.step(&mut typed(REPORT), "the report can't be written anew")?;
     fs::copy(recorded(cx, "hey.csv"), folder.join("one@5.csv"))?;
-    cx.step(
-        typed(IMPORT).arg("one@5.csv"),
-        "what hey wrote can't be imported",
-    )
+    cx.step(&mut typed(IMPORT), "what hey wrote can't be imported")
 }
 
 /// A command that has to fail, and what it has to say.
 fn refused(cx: &Context<'_>, place: &Place, arguments: &[&str], says: &str) -> Outcome {
-    let mut command = place.binary.command(["lab"]);
-    command.args(arguments);
+    let mut command = lab(place, arguments);
     let log = cx.log.with_extension("said");
     command.stderr(File::create(&log)?);
     let status = Child::spawn(&mut command)?.wait(cx.deadline, || {})?;
