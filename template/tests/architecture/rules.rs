@@ -16,7 +16,7 @@ pub(crate) const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The modules of core, ground first: each may use those before it.
-pub(crate) const TOWER: [&str; 14] = [
+pub(crate) const TOWER: [&str; 15] = [
     "registry",
     "config",
     "request_id",
@@ -26,6 +26,7 @@ pub(crate) const TOWER: [&str; 14] = [
     "time_spent",
     "coalescing",
     "database",
+    "rfc3339",
     "http_client",
     "state",
     "gauges",

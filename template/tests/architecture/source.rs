@@ -34,15 +34,10 @@ impl Source {
     /// Reads a file.
     pub(crate) fn read(path: &str, text: &str) -> Self {
         let tokens = tokens(text);
-        let mut reader = Reader {
-            tokens: without_tests(&tokens),
-            at: 0,
-            module: module_of(path),
-        };
-        let (mut declares, mut uses) = (Vec::new(), Vec::new());
-        while reader.at < reader.tokens.len() {
-            reader.step(&mut declares, &mut uses);
-        }
+        let module = module_of(path);
+        // A module of tests is declared as well, in a file of its own; what tests use breaks no rule.
+        let (declares, _) = Reader::of(tokens.clone(), &module).whole();
+        let (_, uses) = Reader::of(without_tests(&tokens), &module).whole();
         Self {
             path: path.to_owned(),
             declares,
@@ -72,6 +67,23 @@ struct Reader {
 }
 
 impl Reader {
+    fn of(tokens: Vec<(usize, Token)>, module: &[String]) -> Self {
+        Self {
+            tokens,
+            at: 0,
+            module: module.to_vec(),
+        }
+    }
+
+    /// The modules that are declared, and the paths that are used.
+    fn whole(mut self) -> (Vec<String>, Vec<Use>) {
+        let (mut declares, mut uses) = (Vec::new(), Vec::new());
+        while self.at < self.tokens.len() {
+            self.step(&mut declares, &mut uses);
+        }
+        (declares, uses)
+    }
+
     fn token(&self, ahead: usize) -> Option<&Token> {
         self.tokens.get(self.at + ahead).map(|(_, token)| token)
     }
