@@ -14,7 +14,8 @@ use crate::core::http::pagination::{known, parameter, sort_from_query, sort_para
 use crate::core::http::{FieldError, FromQuery, QueryPairs};
 use crate::core::state::AppState;
 
-/// Rows that one statement may fetch. They wait in memory, and clients choose how many: 100 streams with as many rows of 1 KB are 100 MB.
+/// Rows that one statement may fetch. They wait in memory, with those before them, and clients choose how many: 100 streams with as
+/// many rows of 1 KB are 200 MB.
 const MAX_FETCH_SIZE: u64 = 1000;
 
 /// Which rows of a list are streamed, and how they are read.

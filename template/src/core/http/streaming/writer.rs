@@ -112,17 +112,9 @@ impl Writer {
         }
         let mut chunk = first;
         while let Some(rows) = chunk {
-            let count = rows.len() as u64;
-            for row in rows {
-                self.put(&T::from(row))?;
-                if self.piece.len() >= PIECE {
-                    self.send().await?;
-                }
-            }
-            // Before the next chunk: what was read is not held back by what is slow to come.
-            self.send().await?;
-            self.active.sent(count);
-            let next = list.next().await;
+            // The database makes the next chunk ready while this one is written.
+            let (next, written) = futures::join!(list.next(), self.write_chunk::<E, T>(rows));
+            written?;
             chunk = next.map_err(|error| Broken::Data(error.into()))?;
         }
         if self.format == StreamFormat::Array {
@@ -130,6 +122,24 @@ impl Writer {
             self.send().await?;
         }
         self.hand_over(Piece::End).await
+    }
+
+    async fn write_chunk<E, T>(&mut self, rows: Vec<E::Model>) -> Result<(), Broken>
+    where
+        E: Listed,
+        T: From<E::Model> + Serialize,
+    {
+        let count = rows.len() as u64;
+        for row in rows {
+            self.put(&T::from(row))?;
+            if self.piece.len() >= PIECE {
+                self.send().await?;
+            }
+        }
+        // All of it: what was read is not held back by what is slow to come.
+        self.send().await?;
+        self.active.sent(count);
+        Ok(())
     }
 
     fn put(&mut self, row: &impl Serialize) -> Result<(), Broken> {
