@@ -14,7 +14,7 @@ use crate::core::{
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     // All that could refuse to start comes before the first change of the database.
     let app = AppState::builder(config).build()?;
-    Api::registered(app.config.env())?;
+    let api = Api::registered(app.config.env())?;
     let migrator = database::migrator(&app.config)?;
     database::wait(&app.database, &app.config).await?;
     if app.config.section::<DatabaseConfig>().auto_migrate {
@@ -24,7 +24,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         }
     }
     let pretty = app.config.section::<LogConfig>().format == LogFormat::Pretty;
-    let server = Server::bind(app).await?;
+    let server = Server::bind(app, &api).await?;
     // Before anybody is told that it runs: who knows can stop it, too.
     let mut signals = Signals::listen().context("can't listen for signals")?;
     announce(&server, pretty);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use app::core::config::{AppEnv, Config};
 use app::core::database::Database;
+use app::core::http::Api;
 use app::core::http::server::{ServeError, Server};
 use app::core::state::AppState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,6 +30,11 @@ fn state(env: AppEnv, port: &str, management_port: Option<&str>) -> AppState {
     AppState::builder(nowhere(env, settings)).build().unwrap()
 }
 
+async fn bind(app: AppState) -> Result<Server, ServeError> {
+    let api = Api::registered(app.config.env()).unwrap();
+    Server::bind(app, &api).await
+}
+
 /// Sends a request on a new connection and returns everything that comes back.
 async fn ask(address: SocketAddr, request: &str) -> String {
     let mut connection = TcpStream::connect(address).await.unwrap();
@@ -44,9 +50,7 @@ fn get(path: &str) -> String {
 
 #[tokio::test]
 async fn a_port_serves_what_it_is_for_until_the_service_is_told_to_stop() {
-    let server = Server::bind(state(AppEnv::Dev, "0", Some("0")))
-        .await
-        .unwrap();
+    let server = bind(state(AppEnv::Dev, "0", Some("0"))).await.unwrap();
     let (public, management) = (server.address(), server.management_address().unwrap());
     assert_eq!(server.url(), format!("http://{public}"));
     let (stop, mut stopped) = mpsc::unbounded_channel();
@@ -121,7 +125,7 @@ async fn a_second_signal_cuts_requests_off_and_ends_their_statements() {
     let pool = database.pool([("COMMAND_TIMEOUT_SECS", "19")]);
     let app = AppState::builder(Config::for_tests([("SERVER_PORT", "0")]));
     let app = app.database(pool.clone()).build().unwrap();
-    let server = Server::bind(app).await.unwrap();
+    let server = bind(app).await.unwrap();
     let address = server.address();
     let (stop, mut stopped) = mpsc::unbounded_channel();
     let running = tokio::spawn(server.run_until(async move || {
@@ -163,7 +167,7 @@ async fn requests_that_take_longer_than_the_stop_may_are_cut_off() {
         ("HTTP_CLIENT_POOL_TIMEOUT_SECS", "1"),
     ];
     let app = AppState::builder(nowhere(AppEnv::Local, settings));
-    let server = Server::bind(app.build().unwrap()).await.unwrap();
+    let server = bind(app.build().unwrap()).await.unwrap();
     let address = server.address();
     let (stop, mut stopped) = mpsc::unbounded_channel();
     let running = tokio::spawn(server.run_until(async move || {
@@ -196,7 +200,7 @@ async fn requests_that_take_longer_than_the_stop_may_are_cut_off() {
 
 #[tokio::test]
 async fn a_handler_learns_who_asks() {
-    let server = Server::bind(state(AppEnv::Local, "0", None)).await.unwrap();
+    let server = bind(state(AppEnv::Local, "0", None)).await.unwrap();
     let address = server.address();
     let running = tokio::spawn(server.run_until(std::future::pending));
     let mut client = TcpStream::connect(address).await.unwrap();
@@ -211,7 +215,7 @@ async fn a_handler_learns_who_asks() {
 
 #[tokio::test]
 async fn what_is_no_http_or_too_much_of_it_is_refused_by_the_library() {
-    let server = Server::bind(state(AppEnv::Local, "0", None)).await.unwrap();
+    let server = bind(state(AppEnv::Local, "0", None)).await.unwrap();
     let address = server.address();
     let running = tokio::spawn(server.run_until(std::future::pending));
     let answer = ask(address, "what?\r\n\r\n").await;
@@ -238,7 +242,7 @@ async fn what_is_no_http_or_too_much_of_it_is_refused_by_the_library() {
 
 #[tokio::test]
 async fn http2_is_understood_without_tls() {
-    let server = Server::bind(state(AppEnv::Local, "0", None)).await.unwrap();
+    let server = bind(state(AppEnv::Local, "0", None)).await.unwrap();
     let address = server.address();
     let running = tokio::spawn(server.run_until(std::future::pending));
     let mut connection = TcpStream::connect(address).await.unwrap();
@@ -255,8 +259,7 @@ async fn a_port_in_use_is_named_with_its_setting() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();
     let text = port.to_string();
-    let bind = async |app| Server::bind(app).await.err().unwrap();
-    let error = bind(state(AppEnv::Local, &text, None)).await;
+    let error = bind(state(AppEnv::Local, &text, None)).await.err().unwrap();
     assert!(
         matches!(error, ServeError::PortInUse { key: "SERVER_PORT", port: named } if named == port)
     );
@@ -267,6 +270,7 @@ async fn a_port_in_use_is_named_with_its_setting() {
         )
     );
     let error = bind(state(AppEnv::Dev, "0", Some(&text))).await;
+    let error = error.err().unwrap();
     assert!(matches!(
         error,
         ServeError::PortInUse {
@@ -282,6 +286,6 @@ async fn an_address_of_another_machine_is_named_with_its_setting() {
     let app = AppState::builder(nowhere(AppEnv::Local, settings))
         .build()
         .unwrap();
-    let error = Server::bind(app).await.err().unwrap().to_string();
+    let error = bind(app).await.err().unwrap().to_string();
     assert!(error.starts_with("can't listen on 192.0.2.1:0"), "{error}");
 }

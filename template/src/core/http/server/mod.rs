@@ -33,7 +33,7 @@ use self::places::Places;
 use self::port::Port;
 pub use self::signals::Signals;
 use super::docs;
-use super::routes::{Api, RoutesError};
+use super::routes::Api;
 use super::surface::Surface;
 use crate::core::config::{DocsConfig, ServerConfig};
 use crate::core::state::AppState;
@@ -65,9 +65,6 @@ pub enum ServeError {
         /// What the system says.
         source: io::Error,
     },
-    /// The registered routes contradict each other.
-    #[error(transparent)]
-    Routes(#[from] RoutesError),
 }
 
 /// A service whose ports are bound: from now on clients can connect, and are answered as soon as it runs.
@@ -78,7 +75,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Checks everything that can be wrong before the first request, and binds the ports.
+    /// Binds the ports that serve this API.
     ///
     /// # Errors
     ///
@@ -87,9 +84,8 @@ impl Server {
         clippy::unused_async,
         reason = "listening needs the runtime, in which an async function runs"
     )]
-    pub async fn bind(app: AppState) -> Result<Self, ServeError> {
+    pub async fn bind(app: AppState, api: &Api) -> Result<Self, ServeError> {
         let config = app.config.section::<ServerConfig>();
-        let api = Api::registered(app.config.env())?;
         let surface = match config.management_port {
             Some(_) => Surface::Public,
             None => Surface::All,
