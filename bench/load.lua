@@ -43,7 +43,7 @@ end
 -- One line for the program that started wrk.
 function done(summary, latency)
    local errors = summary.errors
-   io.write(string.format("measured requests=%d microseconds=%d refused=%d broken=%d p50=%d p99=%d\n",
+   io.write(string.format("measured requests=%d microseconds=%d refused=%d broken=%d p99=%d\n",
       summary.requests, summary.duration, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
-      latency:percentile(50), latency:percentile(99)))
+      latency:percentile(99)))
 end

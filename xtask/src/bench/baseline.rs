@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::goals::GOALS;
+use super::goals::{GOALS, Goal};
+use super::machine::Machine;
 use super::report::Run;
 use crate::repo::Repo;
 
@@ -18,6 +19,7 @@ pub(super) const TOLERANCE: f64 = 0.2;
 #[derive(Debug, Default)]
 pub(super) struct Baseline {
     figures: BTreeMap<String, f64>,
+    machine: Value,
 }
 
 impl Baseline {
@@ -35,6 +37,7 @@ impl Baseline {
             figures: figures
                 .filter_map(|(id, figure)| Some((id.clone(), figure.as_f64()?)))
                 .collect(),
+            machine: json["machine"].clone(),
         })
     }
 
@@ -47,19 +50,21 @@ impl Baseline {
         Self::read(repo)
     }
 
-    pub(super) fn figure(&self, id: &str) -> Option<f64> {
-        self.figures.get(id).copied()
+    /// The figure to compare with on this machine. Ratios are good for any; milliseconds of another machine say nothing.
+    pub(super) fn figure(&self, goal: &Goal, machine: &Machine) -> Option<f64> {
+        let figure = self.figures.get(goal.id).copied();
+        figure.filter(|_| goal.is_ratio() || machine.is_like(&self.machine))
     }
 
-    /// Writes what a run measured; what it didn't stays as it was.
-    pub(super) fn write(mut self, repo: &Repo, run: &Run) -> Result<PathBuf> {
-        for goal in GOALS {
-            if let Some(figure) = goal.figure(&run.samples) {
-                self.figures
-                    .insert(goal.id.to_owned(), (figure.median * 1e3).round() / 1e3);
-            }
-        }
-        let json = json!({ "machine": run.machine.json(), "command": run.command, "figures": self.figures });
+    /// Writes what a run measured.
+    pub(super) fn write(repo: &Repo, run: &Run) -> Result<PathBuf> {
+        let figures = GOALS.iter().filter_map(|goal| {
+            let figure = goal.figure(&run.samples)?;
+            Some((goal.id, (figure.median * 1e3).round() / 1e3))
+        });
+        let figures: BTreeMap<_, _> = figures.collect();
+        let json =
+            json!({ "machine": run.machine.json(), "command": run.command, "figures": figures });
         let file = file(repo);
         fs::write(&file, format!("{json:#}\n"))?;
         Ok(file)

@@ -196,13 +196,17 @@ pub(super) const GOALS: &[Goal] = &[
     },
 ];
 
-/// What the goals are called, but for those of a section.
-pub(crate) fn goals_without(section: Section) -> impl Iterator<Item = &'static str> {
-    let others = GOALS.iter().filter(move |goal| goal.section != section);
-    others.map(|goal| goal.id)
+/// What the goals are called.
+pub(crate) fn goals() -> impl Iterator<Item = &'static str> {
+    GOALS.iter().map(|goal| goal.id)
 }
 
 impl Goal {
+    /// Whether it is a figure of one thing as a share of another's, measured on the same machine.
+    pub(super) fn is_ratio(&self) -> bool {
+        matches!(self.of, Of::Ratio(..))
+    }
+
     /// The figure; none if it wasn't measured.
     pub(super) fn figure(&self, samples: &Samples) -> Option<Spread> {
         let both = |left: &str, right: &str, join: fn(f64, f64) -> f64| {
@@ -230,11 +234,14 @@ impl fmt::Display for Bound {
 
 impl Bound {
     /// By how much a value is worse than another, as a share of that; less than 0 if it is better.
+    ///
+    /// Of what may be next to nothing, such as growth of memory, the share is that of a tenth of the goal: twice nothing is not worse.
     pub(super) fn worse(self, value: f64, before: f64) -> f64 {
-        let more = (value - before) / before;
+        let more = value - before;
         match self {
-            Self::AtLeast(_) => -more,
-            Self::AtMost(_) | Self::Reported => more,
+            Self::AtLeast(_) => -more / before,
+            Self::AtMost(most) => more / before.max(most / 10.0),
+            Self::Reported => more / before,
         }
     }
 
@@ -244,6 +251,27 @@ impl Bound {
             Self::AtMost(most) => Some(value <= most),
             Self::AtLeast(least) => Some(value >= least),
             Self::Reported => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_worse_is_a_share_of_what_was_or_of_the_goal() {
+        for (bound, value, before, percent) in [
+            (Bound::AtMost(40.0), 30.0, 20.0, "50"),
+            (Bound::AtMost(40.0), 15.0, 20.0, "-25"),
+            (Bound::AtLeast(3.0), 3.0, 4.0, "25"),
+            // next to nothing, nothing, and less than nothing
+            (Bound::AtMost(4.0), 0.06, 0.02, "10"),
+            (Bound::AtMost(4.0), 0.04, 0.0, "10"),
+            (Bound::AtMost(6.0), 0.0, -0.12, "20"),
+        ] {
+            let worse = bound.worse(value, before) * 100.0;
+            assert_eq!(format!("{worse:.0}"), percent, "{bound:?} {value} {before}");
         }
     }
 }

@@ -61,6 +61,14 @@ impl Machine {
         })
     }
 
+    /// Whether it is of the kind that was written down.
+    pub(super) fn is_like(&self, other: &Value) -> bool {
+        let now = self.json();
+        ["processor", "cores", "memory"]
+            .iter()
+            .all(|key| now[key] == other[key])
+    }
+
     /// One sentence.
     pub(super) fn describe(&self) -> String {
         let Self {

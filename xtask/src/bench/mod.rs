@@ -23,7 +23,8 @@ use std::path::Path;
 use anyhow::Result;
 
 use self::baseline::Baseline;
-pub(crate) use self::goals::goals_without;
+pub(crate) use self::goals::goals;
+use self::goals::{GOALS, Goal};
 pub(crate) use self::instructions::count as count_instructions;
 
 use self::machine::Machine;
@@ -48,6 +49,14 @@ pub(crate) struct Plan<'p> {
     pub(crate) compare: bool,
     /// Make the figures the baseline.
     pub(crate) write_baseline: bool,
+}
+
+impl Plan<'_> {
+    /// Whether there will be a figure for every goal.
+    pub(crate) fn measures_everything(&self) -> bool {
+        let is_measured = |goal: &Goal| self.sections.contains(&goal.section);
+        GOALS.iter().all(is_measured)
+    }
 }
 
 /// Measures and says what came of it; returns what is worse than the baseline, if that was asked for.
@@ -76,7 +85,7 @@ pub(crate) fn run(cx: &Context<'_>, plan: &Plan<'_>) -> Result<Vec<&'static str>
         plan.folder.display()
     ));
     if plan.write_baseline {
-        let file = Baseline::read(cx.repo())?.write(cx.repo(), &run)?;
+        let file = Baseline::write(cx.repo(), &run)?;
         say(&format!("  written     {}", file.display()));
     }
     Ok(table.worse())

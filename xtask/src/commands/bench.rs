@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::bench::{self, Pace, Plan, Profile, Section};
 use crate::cache::Cache;
@@ -40,6 +40,10 @@ pub(crate) fn run(options: &BenchOptions) -> Result<ExitCode> {
         compare: options.compare,
         write_baseline: options.write_baseline,
     };
+    ensure!(
+        !options.write_baseline || options.instructions || plan.measures_everything(),
+        "a baseline is of one run: measure everything for it, with --builds and without --only"
+    );
     let shared = Shared::new(repo, cache);
     let cx = Context::new(&shared, log, Instant::now() + LIMIT);
     let is_well = if options.instructions {

@@ -33,7 +33,8 @@ impl<'r> Table<'r> {
     pub(crate) fn of(run: &'r Run, baseline: &Baseline) -> Self {
         let rows = GOALS.iter().filter_map(|goal| {
             let figure = goal.figure(&run.samples)?;
-            let before = baseline.figure(goal.id).map(|before| Before {
+            let before = baseline.figure(goal, &run.machine);
+            let before = before.map(|before| Before {
                 figure: before,
                 is_far_worse: goal.bound.worse(figure.median, before) > TOLERANCE,
             });
