@@ -80,9 +80,15 @@ impl Load {
         while let Some(counted) = connections.join_next().await {
             tally.add(&counted.context("a connection's task failed")??)?;
         }
-        if !stop.is_asked() && course.load.requests.is_none() {
-            let sent = course.next.load(Relaxed);
-            for waited in course.load.pace.unsent(sent, course.load.duration) {
+        if !stop.is_asked() {
+            let Load {
+                pace,
+                duration,
+                requests,
+                ..
+            } = course.load;
+            let unsent = course.next.load(Relaxed)..requests.unwrap_or(u64::MAX);
+            for waited in pace.unsent(unsent, duration) {
                 tally.count(Answer::Late, waited);
             }
         }

@@ -1,6 +1,6 @@
 //! When requests are due.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 /// Whether a request waits for the one before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,9 +20,13 @@ impl Pace {
         }
     }
 
-    /// The requests that were due within this time and that nobody got to send, given how many were sent: how long each had waited by then.
-    pub(super) fn unsent(self, sent: u64, within: Duration) -> impl Iterator<Item = Duration> {
-        (sent..)
+    /// Of the requests with these numbers, which nobody got to send, those that were due within this time: how long each had waited by then.
+    pub(super) fn unsent(
+        self,
+        numbers: Range<u64>,
+        within: Duration,
+    ) -> impl Iterator<Item = Duration> {
+        numbers
             .map_while(move |number| self.due(number))
             .take_while(move |due| *due < within)
             .map(move |due| within.saturating_sub(due))

@@ -197,9 +197,10 @@ mod tests {
 
     #[test]
     fn what_was_due_and_never_sent_has_waited_until_the_end() {
-        let waited: Vec<_> = Pace::Rate(100.0).unsent(97, ms(1000)).collect();
+        let waited: Vec<_> = Pace::Rate(100.0).unsent(97..u64::MAX, ms(1000)).collect();
         assert_eq!(waited, [ms(30), ms(20), ms(10)]);
-        assert_eq!(Pace::Rate(100.0).unsent(100, ms(1000)).count(), 0);
-        assert_eq!(Pace::Closed.unsent(0, ms(1000)).count(), 0);
+        assert_eq!(Pace::Rate(100.0).unsent(100..u64::MAX, ms(1000)).count(), 0);
+        assert_eq!(Pace::Rate(100.0).unsent(97..98, ms(1000)).count(), 1);
+        assert_eq!(Pace::Closed.unsent(0..u64::MAX, ms(1000)).count(), 0);
     }
 }

@@ -73,17 +73,20 @@ async fn an_open_loop_counts_the_wait_of_all_who_were_due_in_a_standstill() {
 
 #[tokio::test]
 async fn what_was_due_while_all_connections_waited_is_no_success() {
-    let (address, asked) = service(Duration::from_secs(2)).await;
-    let load = Load {
-        pace: Pace::Rate(100.0),
-        duration: Duration::from_secs(1),
-        requests: None,
-        ..load(address)
-    };
-    let tally = load.run(&Stop::never()).await.unwrap().tally;
-    assert_eq!(tally.requests(), 100);
-    assert!(asked.load(Relaxed) < 100);
-    assert!(tally.unanswered > 0);
+    // With a number of requests, those that it allows are due in that second, too: the first 60, or all of them.
+    for (requests, due) in [(None, 100), (Some(60), 60), (Some(1000), 100)] {
+        let (address, asked) = service(Duration::from_secs(2)).await;
+        let load = Load {
+            pace: Pace::Rate(100.0),
+            duration: Duration::from_secs(1),
+            requests,
+            ..load(address)
+        };
+        let tally = load.run(&Stop::never()).await.unwrap().tally;
+        assert_eq!(tally.requests(), due, "{requests:?}");
+        assert!(asked.load(Relaxed) < 60);
+        assert!(tally.unanswered > 0);
+    }
 }
 
 #[tokio::test]
