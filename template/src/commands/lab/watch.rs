@@ -1,6 +1,6 @@
 //! What the service says about itself while it is under load: the pool, and what was counted.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{future::Future, time::Duration};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
@@ -47,7 +47,8 @@ impl Status {
     }
 }
 
-/// Looks at the pool again and again until the work is done.
+/// Looks at the pool again and again until the work is done, which does not wait for that: a service that is too busy to say how it is
+/// leaves a gap.
 pub(super) async fn watch<T>(
     address: &Address,
     every: Duration,
@@ -58,18 +59,20 @@ pub(super) async fn watch<T>(
     let begun = Instant::now();
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut work = pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return (done, samples),
-            _ = ticks.tick() => {}
+    let look = async {
+        loop {
+            ticks.tick().await;
+            if let Ok(Status { pool }) = Status::ask(&mut connection).await {
+                let at_ms = millis(begun.elapsed());
+                samples.push(Sample { at_ms, pool });
+            }
         }
-        // A service that is too busy to say so leaves a gap.
-        if let Ok(Status { pool }) = Status::ask(&mut connection).await {
-            let at_ms = millis(begun.elapsed());
-            samples.push(Sample { at_ms, pool });
-        }
-    }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        never = look => never,
+    };
+    (done, samples)
 }
 
 /// What the service has counted since its start.
@@ -124,7 +127,27 @@ fn sum(metrics: &str, name: &str, label: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::{net::TcpListener, time::sleep};
+
     use super::*;
+
+    #[tokio::test]
+    async fn work_does_not_wait_for_a_service_that_does_not_say_how_it_is() {
+        let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = Address::of(silent.local_addr().unwrap());
+        let begun = Instant::now();
+        let work = async {
+            sleep(Duration::from_millis(100)).await;
+            begun.elapsed()
+        };
+        let (took, samples) = watch(&address, Duration::from_millis(1), work).await;
+        // it is asked for ten seconds
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert_eq!(samples, []);
+    }
 
     #[test]
     fn counters_are_read_from_the_metrics() {
