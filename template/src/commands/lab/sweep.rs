@@ -27,7 +27,7 @@ use crate::commands::output::print_line;
 const SAMPLES: u32 = 100;
 const SOONEST: Duration = Duration::from_millis(20);
 
-/// How long it is waited for that. Others may use the service as well.
+/// How long it is waited for that nobody uses the pool. Others may use the service as well.
 const UNTIL_IDLE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
@@ -158,8 +158,7 @@ impl SweepArgs {
         let mut asking = Connection::to(target.address.clone());
         settle(&mut asking, stop).await?;
         let before = Counters::ask(&mut asking).await?;
-        let every = (self.duration / SAMPLES).max(SOONEST);
-        let (outcome, samples) = watch(&target.address, every, load.run(stop)).await;
+        let (outcome, samples) = watch(&target.address, self.look_every(), load.run(stop)).await;
         // A service that does not answer any more has nothing to say about itself, but what it did before counts.
         let counted = Counters::ask(&mut asking).await.ok();
         let counted = counted.map(|after| after.since(before));
@@ -169,6 +168,14 @@ impl SweepArgs {
             ..row(&endpoint.name, &outcome?, counted, &samples)
         };
         Ok((row, samples))
+    }
+
+    /// From one look at the pool to the next. How long a number of requests takes nobody knows before, and it may be a moment.
+    fn look_every(&self) -> Duration {
+        match self.requests {
+            Some(_) => SOONEST,
+            None => (self.duration / SAMPLES).max(SOONEST),
+        }
     }
 }
 
@@ -244,4 +251,31 @@ fn said(row: &Row) -> String {
             String::new()
         }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(flatten)]
+        sweep: SweepArgs,
+    }
+
+    #[test]
+    fn the_pool_is_looked_at_a_hundred_times_or_all_the_time_where_the_end_is_not_known() {
+        for (typed, millis) in [
+            (&["--duration", "10s"][..], 100),
+            (&["--duration", "1s"], 20),
+            (&["--requests", "200"], 20),
+            (&["--requests", "200", "--duration", "10m"], 20),
+        ] {
+            let typed = ["sweep"].iter().chain(typed);
+            let Typed { sweep } = Typed::try_parse_from(typed).unwrap();
+            assert_eq!(sweep.look_every(), Duration::from_millis(millis));
+        }
+    }
 }
