@@ -14,6 +14,9 @@ use super::watch::Sample;
 /// Where runs are, seen from where the command is typed.
 pub(super) const RUNS: &str = "lab/runs";
 
+/// Who measured what the lab measured itself.
+pub(super) const SWEEP: &str = "sweep";
+
 const RESULTS: &str = "results.csv";
 const POOL: &str = "pool.csv";
 const ABOUT: &str = "run.json";
@@ -65,6 +68,16 @@ impl Row {
     pub(super) fn requests(&self) -> u64 {
         self.succeeded + self.failed + self.unanswered
     }
+
+    /// Whether the lab measured it, and looked at the service meanwhile.
+    pub(super) fn is_swept(&self) -> bool {
+        self.source == SWEEP
+    }
+
+    /// Whether both can be compared at different concurrencies: the same measured, at the same rate.
+    pub(super) fn is_measured_like(&self, other: &Self) -> bool {
+        (&self.source, self.rate) == (&other.source, other.rate)
+    }
 }
 
 /// The pool at a moment of a measurement.
@@ -72,6 +85,8 @@ impl Row {
 pub(super) struct PoolRow {
     pub(super) pattern: String,
     pub(super) concurrency: u32,
+    /// As in the measurement.
+    pub(super) rate: Option<f64>,
     /// Milliseconds since that measurement began.
     pub(super) at_ms: f64,
     pub(super) in_use: u32,
@@ -81,7 +96,8 @@ pub(super) struct PoolRow {
 impl PoolRow {
     /// Whether it was looked at during this measurement.
     pub(super) fn is_of(&self, row: &Row) -> bool {
-        (&self.pattern, self.concurrency) == (&row.pattern, row.concurrency)
+        let measured = (&row.pattern, row.concurrency, row.rate);
+        row.is_swept() && (&self.pattern, self.concurrency, self.rate) == measured
     }
 }
 
@@ -162,6 +178,7 @@ impl Run {
         let pool = samples.iter().map(|sample| PoolRow {
             pattern: row.pattern.clone(),
             concurrency: row.concurrency,
+            rate: row.rate,
             at_ms: sample.at_ms,
             in_use: sample.pool.in_use,
             waiting: sample.pool.waiting,

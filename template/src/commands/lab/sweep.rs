@@ -14,7 +14,7 @@ use super::{
     page,
     patterns::{Endpoint, EndpointArgs},
     progress::{Progress, clock},
-    run::{About, Row, Run},
+    run::{About, Row, Run, SWEEP},
     stop::Stop,
     target::{Target, TargetArgs},
     warmup::warm,
@@ -197,7 +197,7 @@ fn row(name: &str, outcome: &Outcome, counted: Option<Counters>, samples: &[Samp
         .sum();
     Row {
         pattern: name.to_owned(),
-        source: "sweep".to_owned(),
+        source: SWEEP.to_owned(),
         seconds: millis(outcome.took) / 1e3,
         succeeded: tally.succeeded(),
         failed: tally.failed(),

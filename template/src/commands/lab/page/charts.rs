@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{COALESCING, Course, Section};
+use super::{COALESCING, PatternRows, Section};
 use crate::commands::lab::{
     number::float,
     plot::{self, Heights, Labels, Series},
@@ -38,16 +38,10 @@ fn compared(
     figure: impl Fn(&Row) -> Option<f64>,
 ) -> Markup {
     let concurrencies = concurrencies(&section.patterns);
-    let series = section.patterns.iter().map(|course| {
-        let at = |concurrency: &u32| {
-            let row = course
-                .rows
-                .iter()
-                .find(|row| row.concurrency == *concurrency)?;
-            figure(row)
-        };
+    let series = section.patterns.iter().map(|pattern| {
+        let at = |concurrency: &u32| figure(pattern.at(*concurrency)?);
         Series {
-            name: course.name.to_owned(),
+            name: pattern.name.clone(),
             values: concurrencies.iter().map(at).collect(),
         }
     });
@@ -56,23 +50,23 @@ fn compared(
 }
 
 /// A pattern's latencies: what is usual, and what the slowest wait.
-pub(super) fn latency(course: &Course<'_>) -> Markup {
+pub(super) fn latency(pattern: &PatternRows<'_>) -> Markup {
     let labels = Labels {
         title: "Latency",
         x: CONNECTIONS,
         y: "ms",
     };
     let series = [
-        of(course, "mean", |row| row.mean_ms),
-        of(course, "p50", |row| row.p50_ms),
-        of(course, "p95", |row| row.p95_ms),
-        of(course, "p99", |row| row.p99_ms),
+        of(pattern, "mean", |row| row.mean_ms),
+        of(pattern, "p50", |row| row.p50_ms),
+        of(pattern, "p95", |row| row.p95_ms),
+        of(pattern, "p99", |row| row.p99_ms),
     ];
-    plot::lines(labels, &places(course), &series, Heights::Log)
+    plot::lines(labels, &places(pattern), &series, Heights::Log)
 }
 
 /// How a pattern's requests ended.
-pub(super) fn outcome(course: &Course<'_>) -> Markup {
+pub(super) fn outcome(pattern: &PatternRows<'_>) -> Markup {
     let labels = Labels {
         title: "Success and failure",
         x: CONNECTIONS,
@@ -82,16 +76,16 @@ pub(super) fn outcome(course: &Course<'_>) -> Markup {
         move |row: &Row| Some(100.0 * float(count(row)) / float(row.requests().max(1)))
     };
     let series = [
-        of(course, "succeeded", share(|row| row.succeeded)),
-        of(course, "failed", share(|row| row.failed)),
-        of(course, "not answered", share(|row| row.unanswered)),
+        of(pattern, "succeeded", share(|row| row.succeeded)),
+        of(pattern, "failed", share(|row| row.failed)),
+        of(pattern, "not answered", share(|row| row.unanswered)),
     ];
-    plot::stacks(labels, &places(course), &series)
+    plot::stacks(labels, &places(pattern), &series)
 }
 
 /// The pool while a pattern was loaded with the most connections; nothing if nobody looked at it.
-pub(super) fn pool(course: &Course<'_>, results: &Results) -> Markup {
-    let Some(hardest) = course.hardest() else {
+pub(super) fn pool(pattern: &PatternRows<'_>, results: &Results) -> Markup {
+    let Some(hardest) = pattern.hardest() else {
         return html! {};
     };
     let samples: Vec<_> = results
@@ -118,32 +112,33 @@ pub(super) fn pool(course: &Course<'_>, results: &Results) -> Markup {
     };
     html! {
         @if !samples.is_empty() {
-            (plot::course(labels(&in_use, "connections in use"), &[over_time("in use", |sample| sample.in_use)], limit))
+            (plot::over_time(labels(&in_use, "connections in use"), &[over_time("in use", |sample| sample.in_use)], limit))
         }
         @if samples.iter().any(|sample| sample.waiting > 0) {
-            (plot::course(labels(&waiting, "callers"), &[over_time("waiting", |sample| sample.waiting)], None))
+            (plot::over_time(labels(&waiting, "callers"), &[over_time("waiting", |sample| sample.waiting)], None))
         }
     }
 }
 
-/// Statements without coalescing, with it, and those that it prevented, for as many requests.
+/// Statements without coalescing, with it, and those that it prevented, for as many requests; nothing unless both were swept.
 pub(super) fn coalescing(section: &Section<'_>) -> Markup {
     let labels = Labels {
         title: "Statements for 100 requests",
         x: CONNECTIONS,
         y: "statements",
     };
-    let course = |name: &str| section.patterns.iter().find(|course| course.name == name);
-    let [Some(with), Some(without)] = COALESCING.map(|pattern| course(pattern.name)) else {
+    // What only hey or oha measured has no statements.
+    let swept = |name: &str| {
+        let mut patterns = section.patterns.iter();
+        patterns.find(|rows| rows.pattern == name && rows.rows.iter().any(|row| row.is_swept()))
+    };
+    let [Some(with), Some(without)] = COALESCING.map(|pattern| swept(pattern.name)) else {
         return html! {};
     };
     let concurrencies = concurrencies(&section.patterns);
-    let statements = |course: &Course<'_>| -> Vec<Option<f64>> {
+    let statements = |pattern: &PatternRows<'_>| -> Vec<Option<f64>> {
         let at = |concurrency: &u32| {
-            let row = course
-                .rows
-                .iter()
-                .find(|row| row.concurrency == *concurrency)?;
+            let row = pattern.at(*concurrency)?;
             Some(100.0 * float(row.statements?) / float(row.requests().max(1)))
         };
         concurrencies.iter().map(at).collect()
@@ -167,13 +162,12 @@ pub(super) fn coalescing(section: &Section<'_>) -> Markup {
 
 /// All patterns beside each other, as a picture that stands alone.
 pub(super) fn comparison(sections: &[Section<'_>], style: &str) -> Markup {
-    let courses = sections.iter().flat_map(|section| &section.patterns);
-    let bars: Vec<_> = courses
-        .filter_map(|course| Some((course.name.to_owned(), course.hardest()?.throughput)))
+    let patterns = || sections.iter().flat_map(|section| &section.patterns);
+    let bars: Vec<_> = patterns()
+        .filter_map(|pattern| Some((pattern.name.clone(), pattern.hardest()?.throughput)))
         .collect();
-    let hardest = sections.iter().flat_map(|section| &section.patterns);
-    let most = hardest
-        .filter_map(|course| Some(course.hardest()?.concurrency))
+    let most = patterns()
+        .filter_map(|pattern| Some(pattern.hardest()?.concurrency))
         .max();
     let title = format!(
         "What the patterns manage with {} connections",
@@ -187,23 +181,23 @@ pub(super) fn comparison(sections: &[Section<'_>], style: &str) -> Markup {
     plot::bars(labels, &bars, style)
 }
 
-fn of(course: &Course<'_>, name: &str, figure: impl Fn(&Row) -> Option<f64>) -> Series {
+fn of(pattern: &PatternRows<'_>, name: &str, figure: impl Fn(&Row) -> Option<f64>) -> Series {
     Series {
         name: name.to_owned(),
-        values: course.rows.iter().map(|row| figure(row)).collect(),
+        values: pattern.rows.iter().map(|row| figure(row)).collect(),
     }
 }
 
-fn places(course: &Course<'_>) -> Vec<String> {
-    course
+fn places(pattern: &PatternRows<'_>) -> Vec<String> {
+    pattern
         .rows
         .iter()
         .map(|row| row.concurrency.to_string())
         .collect()
 }
 
-fn concurrencies(courses: &[Course<'_>]) -> Vec<u32> {
-    let rows = courses.iter().flat_map(|course| &course.rows);
+fn concurrencies(patterns: &[PatternRows<'_>]) -> Vec<u32> {
+    let rows = patterns.iter().flat_map(|pattern| &pattern.rows);
     let mut all: Vec<_> = rows.map(|row| row.concurrency).collect();
     all.sort_unstable();
     all.dedup();

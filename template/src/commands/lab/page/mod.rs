@@ -6,6 +6,7 @@ mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
+    number::short,
     patterns::{COALESCING, GROUPS},
     run::{Results, Row},
 };
@@ -18,19 +19,32 @@ const BARE_STYLE: &str = include_str!("bare.css");
 struct Section<'r> {
     title: String,
     shows: &'static str,
-    patterns: Vec<Course<'r>>,
+    patterns: Vec<PatternRows<'r>>,
 }
 
-/// A pattern's measurements, fewest connections first.
-struct Course<'r> {
-    name: &'r str,
+/// A pattern's measurements by one source at one rate, fewest connections first.
+struct PatternRows<'r> {
+    pattern: &'r str,
+    /// The pattern, and what tells these measurements from others of the same.
+    name: String,
     rows: Vec<&'r Row>,
 }
 
-impl Course<'_> {
+impl<'r> PatternRows<'r> {
+    /// The measurement at so many connections.
+    fn at(&self, concurrency: u32) -> Option<&'r Row> {
+        let mut rows = self.rows.iter();
+        rows.find(|row| row.concurrency == concurrency).copied()
+    }
+
     /// The measurement at the most connections.
-    fn hardest(&self) -> Option<&Row> {
+    fn hardest(&self) -> Option<&'r Row> {
         self.rows.last().copied()
+    }
+
+    fn is_of(&self, row: &Row) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|own| own.pattern == row.pattern && own.is_measured_like(row))
     }
 }
 
@@ -89,30 +103,26 @@ fn facts(results: &Results) -> Vec<(&'static str, String)> {
     known.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// The groups of the lab of which something was measured; what is in none comes last.
+/// The groups of the lab of which something was measured; what is in none comes last. None has more patterns than there are colours.
 fn sections(results: &Results) -> Vec<Section<'_>> {
-    let mut left = courses(&results.rows);
+    let mut left = by_pattern(&results.rows);
     let mut sections = Vec::new();
     for group in GROUPS {
-        let names = || group.patterns.iter().map(|pattern| pattern.name);
-        let taken = names().filter_map(|name| {
-            let at = left.iter().position(|course| course.name == name)?;
-            Some(left.remove(at))
-        });
-        let patterns: Vec<_> = taken.collect();
-        if !patterns.is_empty() {
-            let title = group.title.to_owned();
+        let mut taken = Vec::new();
+        for pattern in group.patterns {
+            taken.extend(left.extract_if(.., |rows| rows.pattern == pattern.name));
+        }
+        for patterns in in_parts(taken) {
             sections.push(Section {
-                title,
+                title: group.title.to_owned(),
                 shows: group.shows,
                 patterns,
             });
         }
     }
-    // No more than there are colours.
     for patterns in in_parts(left) {
         let title = match patterns.as_slice() {
-            [one] => one.name.to_owned(),
+            [one] => one.name.clone(),
             _ => "Other endpoints".to_owned(),
         };
         sections.push(Section {
@@ -127,33 +137,46 @@ fn sections(results: &Results) -> Vec<Section<'_>> {
 /// Colours that people can tell apart.
 const COLOURS: usize = 4;
 
-fn in_parts(mut courses: Vec<Course<'_>>) -> Vec<Vec<Course<'_>>> {
+fn in_parts(mut patterns: Vec<PatternRows<'_>>) -> Vec<Vec<PatternRows<'_>>> {
     let mut parts = Vec::new();
-    while !courses.is_empty() {
-        let rest = courses.split_off(courses.len().min(COLOURS));
-        parts.push(std::mem::replace(&mut courses, rest));
+    while !patterns.is_empty() {
+        let rest = patterns.split_off(patterns.len().min(COLOURS));
+        parts.push(std::mem::replace(&mut patterns, rest));
     }
     parts
 }
 
-/// Rows by pattern, in the order in which they were measured first. Of what was measured twice the last counts.
-fn courses(rows: &[Row]) -> Vec<Course<'_>> {
-    let mut courses: Vec<Course<'_>> = Vec::new();
+/// Rows by pattern, source and rate, in the order in which they were measured first. Of what was measured twice the last counts.
+fn by_pattern(rows: &[Row]) -> Vec<PatternRows<'_>> {
+    let mut patterns: Vec<PatternRows<'_>> = Vec::new();
     for row in rows {
-        let at = courses.iter().position(|course| course.name == row.pattern);
+        let at = patterns.iter().position(|known| known.is_of(row));
         let at = at.unwrap_or_else(|| {
-            courses.push(Course {
-                name: &row.pattern,
+            patterns.push(PatternRows {
+                pattern: &row.pattern,
+                name: told_apart(row, rows),
                 rows: Vec::new(),
             });
-            courses.len() - 1
+            patterns.len() - 1
         });
-        let rows = &mut courses[at].rows;
+        let rows = &mut patterns[at].rows;
         rows.retain(|other| other.concurrency != row.concurrency);
         rows.push(row);
         rows.sort_by_key(|row| row.concurrency);
     }
-    courses
+    patterns
+}
+
+/// The pattern's name; with who measured it and how many requests were due, where the pattern was measured in several ways.
+fn told_apart(row: &Row, all: &[Row]) -> String {
+    let mut same = all.iter().filter(|other| other.pattern == row.pattern);
+    if same.all(|other| other.is_measured_like(row)) {
+        return row.pattern.clone();
+    }
+    match row.rate {
+        Some(rate) => format!("{} ({}, {} due/s)", row.pattern, row.source, short(rate)),
+        None => format!("{} ({})", row.pattern, row.source),
+    }
 }
 
 fn overview(sections: &[Section<'_>]) -> Markup {
@@ -167,10 +190,6 @@ fn overview(sections: &[Section<'_>]) -> Markup {
 }
 
 fn shown(section: &Section<'_>, results: &Results) -> Markup {
-    let has_both = COALESCING.iter().all(|pattern| {
-        let names = section.patterns.iter().map(|course| course.name);
-        names.into_iter().any(|name| name == pattern.name)
-    });
     html! {
         section {
             h2 { (section.title) }
@@ -178,14 +197,14 @@ fn shown(section: &Section<'_>, results: &Results) -> Markup {
             div class="plots" {
                 (charts::throughput(section))
                 (charts::slowest(section))
-                @if has_both { (charts::coalescing(section)) }
+                (charts::coalescing(section))
             }
-            @for course in &section.patterns {
-                @if section.patterns.len() > 1 { h3 { (course.name) } }
+            @for pattern in &section.patterns {
+                @if section.patterns.len() > 1 { h3 { (pattern.name) } }
                 div class="plots" {
-                    (charts::latency(course))
-                    (charts::outcome(course))
-                    (charts::pool(course, results))
+                    (charts::latency(pattern))
+                    (charts::outcome(pattern))
+                    (charts::pool(pattern, results))
                 }
             }
         }

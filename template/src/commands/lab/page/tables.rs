@@ -14,7 +14,7 @@ pub(super) fn comparison(sections: &[Section<'_>]) -> Markup {
         sections
             .iter()
             .flat_map(|section| &section.patterns)
-            .filter_map(|course| course.hardest())
+            .filter_map(|pattern| pattern.hardest())
     };
     let most = |figure: fn(&Row) -> Option<f64>| rows().filter_map(figure).fold(0.0, f64::max);
     let throughput = most(|row| Some(row.throughput));
@@ -37,9 +37,9 @@ pub(super) fn comparison(sections: &[Section<'_>]) -> Markup {
             @for section in sections {
                 tbody {
                     tr class="group" { th colspan="10" scope="rowgroup" { (section.title) } }
-                    @for row in section.patterns.iter().filter_map(|course| course.hardest()) {
+                    @for (name, row) in section.patterns.iter().filter_map(|pattern| Some((&pattern.name, pattern.hardest()?))) {
                         tr {
-                            th scope="row" { (row.pattern) }
+                            th scope="row" { (name) }
                             td { (row.concurrency) }
                             (barred(Some(row.throughput), throughput))
                             (barred(row.p50_ms, p50))

@@ -39,6 +39,7 @@ fn results() -> Results {
     let sample = |name: &str, at_ms: f64| PoolRow {
         pattern: name.to_owned(),
         concurrency: 50,
+        rate: None,
         at_ms,
         in_use: 10,
         waiting: 40,
@@ -70,9 +71,9 @@ fn count(page: &str, part: &str) -> usize {
 fn the_report_shows_every_series_of_every_pattern() {
     let results = results();
     let page = render(&results);
-    let courses = courses(&results.rows);
-    for course in &courses {
-        let name = html! { (course.name) }.into_string();
+    let patterns = by_pattern(&results.rows);
+    for pattern in &patterns {
+        let name = html! { (pattern.name) }.into_string();
         // In the comparison, in both plots of its section, and in the table of all measurements, twice.
         let rows = count(&page, &format!("<th scope=\"row\">{name}</th>"));
         assert_eq!(rows, 3, "{name}");
@@ -81,7 +82,7 @@ fn the_report_shows_every_series_of_every_pattern() {
             "{name}"
         );
     }
-    let patterns = courses.len();
+    let patterns = patterns.len();
     for title in ["Latency", "Success and failure", "Pool at 50 connections"] {
         assert_eq!(
             count(&page, &format!("<figcaption>{title}</figcaption>")),
@@ -188,11 +189,73 @@ fn what_was_measured_twice_counts_as_it_was_last() {
         ..results.rows[0].clone()
     };
     results.rows.push(again);
-    let courses = courses(&results.rows);
+    let patterns = by_pattern(&results.rows);
     assert_eq!(
-        (courses[0].rows.len(), courses[0].rows[1].throughput),
+        (patterns[0].rows.len(), patterns[0].rows[1].throughput),
         (2, 7.5)
     );
+}
+
+#[test]
+fn what_others_measured_or_at_another_rate_stands_beside_what_was_swept() {
+    let mut results = results();
+    let swept = results.rows[0].clone();
+    let imported = Row {
+        pattern: swept.pattern.clone(),
+        source: "hey".to_owned(),
+        concurrency: swept.concurrency,
+        throughput: 7.5,
+        ..Row::default()
+    };
+    let at_a_rate = Row {
+        rate: Some(40.0),
+        throughput: 40.0,
+        ..swept.clone()
+    };
+    results.rows.extend([imported.clone(), at_a_rate.clone()]);
+    let sections = sections(&results);
+    let shown: Vec<_> = sections[0]
+        .patterns
+        .iter()
+        .filter(|rows| rows.pattern == swept.pattern)
+        .map(|rows| (rows.name.as_str(), rows.hardest().unwrap().clone()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("per_statement (sweep)", swept),
+            ("per_statement (hey)", imported),
+            ("per_statement (sweep, 40 due/s)", at_a_rate),
+        ]
+    );
+    // Nobody looked at the pool meanwhile, but in the sweep without a rate.
+    let pools = sections[0]
+        .patterns
+        .iter()
+        .map(|rows| charts::pool(rows, &results).into_string());
+    let has_pool: Vec<_> = pools.map(|pool| pool.contains("<figure>")).collect();
+    assert_eq!(has_pool, [true, false, false, true]);
+}
+
+#[test]
+fn no_plot_has_more_patterns_than_there_are_colours() {
+    let mut results = results();
+    for source in ["hey", "oha"] {
+        let imported = results.rows.iter().filter(|row| row.is_swept());
+        let imported = imported.map(|row| Row {
+            source: source.to_owned(),
+            statements: None,
+            ..row.clone()
+        });
+        let imported: Vec<_> = imported.collect();
+        results.rows.extend(imported);
+    }
+    let sections = sections(&results);
+    let shown = sections.iter().map(|section| section.patterns.len());
+    assert!(shown.clone().all(|patterns| patterns <= COLOURS));
+    assert_eq!(shown.sum::<usize>(), by_pattern(&results.rows).len());
+    let page = render(&results);
+    assert_eq!(count(&page, "<title>prevented at 50: 90</title>"), 1);
 }
 
 #[test]

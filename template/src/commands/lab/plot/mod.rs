@@ -119,7 +119,7 @@ pub(super) fn stacks(labels: Labels<'_>, places: &[String], series: &[Series]) -
 }
 
 /// Figures over time, each until the next comes; and the limit that they can't pass, if there is one.
-pub(super) fn course(
+pub(super) fn over_time(
     labels: Labels<'_>,
     series: &[(String, Vec<(f64, f64)>)],
     limit: Option<f64>,

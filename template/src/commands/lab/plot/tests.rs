@@ -106,9 +106,9 @@ fn pieces_of_a_bar_stand_on_each_other() {
 }
 
 #[test]
-fn a_course_goes_in_steps_below_its_limit() {
+fn what_changes_over_time_goes_in_steps_below_its_limit() {
     let points = vec![(0.0, 0.0), (1.0, 10.0), (2.0, 3.0)];
-    let svg = course(LABELS, &[("in use".to_owned(), points)], Some(10.0)).into_string();
+    let svg = over_time(LABELS, &[("in use".to_owned(), points)], Some(10.0)).into_string();
     assert!(svg.contains("class=\"limit\""), "{svg}");
     assert!(
         svg.contains(" d=\"M56.0 174.0H211.0V12.0H366.0V125.4\""),
