@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A day: longer than anybody watches.
-const LONGEST: f64 = 86_400.0;
+const LONGEST_SECS: f64 = 86_400.0;
 
 /// A time with its unit: `500ms`, `10s`, `1.5s`, `2m`.
 ///
@@ -20,7 +20,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err("a number and ms, s or m, such as 10s".to_owned()),
     };
     let secs = number.parse().ok().map(|number: f64| number * unit);
-    let secs = secs.filter(|secs| (0.0..=LONGEST).contains(secs));
+    let secs = secs.filter(|secs| (0.0..=LONGEST_SECS).contains(secs));
     let secs = secs.ok_or("a number and its unit, such as 10s, up to a day")?;
     Ok(Duration::from_secs_f64(secs))
 }

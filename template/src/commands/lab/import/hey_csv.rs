@@ -1,11 +1,10 @@
 //! `hey -o csv`: a line for each request that was answered. What was not answered is not in it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
-use super::by_success;
 use crate::commands::lab::{
     load::{Answer, Tally},
     number::millis,
@@ -38,20 +37,18 @@ pub(super) fn parse(text: &str) -> anyhow::Result<Row> {
         took = took.max(seconds(line.offset)? + latency);
     }
     ensure!(tally.requests() > 0, "no request in it was answered");
-    let counts: &BTreeMap<_, _> = &tally.statuses;
-    let (succeeded, failed) = by_success(counts);
     Ok(Row {
         source: "hey".to_owned(),
         seconds: millis(took) / 1e3,
-        succeeded,
-        failed,
-        throughput: per_second(succeeded, took),
+        succeeded: tally.succeeded(),
+        failed: tally.failed(),
+        throughput: per_second(tally.succeeded(), took),
         mean_ms: tally.mean_ms(),
         p50_ms: tally.quantile_ms(0.5),
         p95_ms: tally.quantile_ms(0.95),
         p99_ms: tally.quantile_ms(0.99),
         max_ms: tally.max_ms(),
-        statuses: statuses(counts),
+        statuses: statuses(&tally.statuses),
         ..Row::default()
     })
 }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, ensure};
 
-use super::by_success;
 use crate::commands::lab::{
+    load::by_success,
     run::Row,
     sweep::{per_second, statuses},
 };

@@ -5,7 +5,6 @@ mod hey_summary;
 mod oha;
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     thread::available_parallelism,
@@ -112,13 +111,6 @@ fn parse(text: &str) -> anyhow::Result<Row> {
             "it is neither output of hey (its summary, or with -o csv) nor of oha (with --output-format json)"
         )
     }
-}
-
-/// Successes and other answers.
-fn by_success(statuses: &BTreeMap<u16, u64>) -> (u64, u64) {
-    let succeeded = statuses.range(..400).map(|(_, count)| count).sum();
-    let failed = statuses.range(400..).map(|(_, count)| count).sum();
-    (succeeded, failed)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
-use super::by_success;
 use crate::commands::lab::{
+    load::by_success,
     run::Row,
     sweep::{per_second, statuses},
 };

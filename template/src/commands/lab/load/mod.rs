@@ -19,7 +19,7 @@ use tokio::{
 
 pub(super) use self::{
     pace::Pace,
-    tally::{Answer, Tally},
+    tally::{Answer, Tally, by_success},
 };
 use super::{
     connection::{Address, Connection, LoadRequest},
@@ -54,7 +54,7 @@ pub(super) struct Outcome {
 }
 
 /// What the connections share.
-struct Course {
+struct SharedLoad {
     load: Load,
     begun: Instant,
     end: Instant,
@@ -66,15 +66,15 @@ impl Load {
     /// Sends it all. Told to stop, it drops what is under way and keeps what was counted.
     pub(super) async fn run(self, stop: &Stop) -> anyhow::Result<Outcome> {
         let begun = Instant::now();
-        let course = Arc::new(Course {
+        let shared = Arc::new(SharedLoad {
             end: begun + self.duration,
             begun,
             next: AtomicU64::new(0),
             load: self,
         });
         let mut connections = JoinSet::new();
-        for _ in 0..course.load.concurrency {
-            connections.spawn(course.clone().keep_asking(stop.clone()));
+        for _ in 0..shared.load.concurrency {
+            connections.spawn(shared.clone().keep_asking(stop.clone()));
         }
         let mut tally = Tally::new()?;
         while let Some(counted) = connections.join_next().await {
@@ -86,8 +86,8 @@ impl Load {
                 duration,
                 requests,
                 ..
-            } = course.load;
-            let unsent = course.next.load(Relaxed)..requests.unwrap_or(u64::MAX);
+            } = shared.load;
+            let unsent = shared.next.load(Relaxed)..requests.unwrap_or(u64::MAX);
             for waited in pace.unsent(unsent, duration) {
                 tally.count(Answer::Late, waited);
             }
@@ -99,7 +99,7 @@ impl Load {
     }
 }
 
-impl Course {
+impl SharedLoad {
     async fn keep_asking(self: Arc<Self>, stop: Stop) -> anyhow::Result<Tally> {
         let mut tally = Tally::new()?;
         let mut connection = Connection::to(self.load.address.clone());

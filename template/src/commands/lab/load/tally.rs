@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 const DIGITS: u8 = 3;
 
 /// An hour, in microseconds: nothing is waited for so long.
-const LONGEST: u64 = 3_600_000_000;
+const LONGEST_MICROS: u64 = 3_600_000_000;
 
 /// What became of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(in crate::commands::lab) struct Tally {
 impl Tally {
     /// # Errors
     ///
-    /// None, with so many digits.
+    /// If no histogram has as many digits as [`DIGITS`]; those of three do exist.
     pub(in crate::commands::lab) fn new() -> anyhow::Result<Self> {
         Ok(Self {
             statuses: BTreeMap::new(),
@@ -51,9 +51,9 @@ impl Tally {
             Answer::Broken | Answer::Late => self.unanswered += 1,
         }
         if answer != Answer::Broken {
-            let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST);
+            let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST_MICROS);
             // It grows to what it is given, and that is not more than an hour.
-            let _ = self.latencies.record(micros.clamp(1, LONGEST));
+            let _ = self.latencies.record(micros.clamp(1, LONGEST_MICROS));
         }
     }
 
@@ -61,7 +61,7 @@ impl Tally {
     ///
     /// # Errors
     ///
-    /// None, since a histogram of this kind grows.
+    /// If the other's latencies are longer than this histogram can hold; that of [`Tally::new`] grows as it has to.
     pub(in crate::commands::lab) fn add(&mut self, other: &Self) -> anyhow::Result<()> {
         for (status, count) in &other.statuses {
             *self.statuses.entry(*status).or_default() += count;
@@ -72,12 +72,12 @@ impl Tally {
 
     /// Answers with a status below 400.
     pub(in crate::commands::lab) fn succeeded(&self) -> u64 {
-        self.statuses.range(..400).map(|(_, count)| count).sum()
+        by_success(&self.statuses).0
     }
 
     /// Answers with any other status.
     pub(in crate::commands::lab) fn failed(&self) -> u64 {
-        self.statuses.range(400..).map(|(_, count)| count).sum()
+        by_success(&self.statuses).1
     }
 
     /// All requests.
@@ -103,6 +103,13 @@ impl Tally {
     fn of_latencies(&self, figure: impl Fn(&Histogram<u64>) -> f64) -> Option<f64> {
         (!self.latencies.is_empty()).then(|| figure(&self.latencies))
     }
+}
+
+/// How many answers had a status below 400, and how many any other.
+pub(in crate::commands::lab) fn by_success(statuses: &BTreeMap<u16, u64>) -> (u64, u64) {
+    let succeeded = statuses.range(..400).map(|(_, count)| count).sum();
+    let failed = statuses.range(400..).map(|(_, count)| count).sum();
+    (succeeded, failed)
 }
 
 fn in_ms(micros: u64) -> f64 {
