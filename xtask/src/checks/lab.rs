@@ -1,5 +1,6 @@
 //! `lab/*`: the part `lab`, with the Cargo feature that brings its code.
 
+use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -120,7 +121,9 @@ fn alone(cx: &Context<'_>) -> Outcome {
 
 fn recipes(cx: &Context<'_>) -> Outcome {
     let folder = TempDir::with_prefix("strata-check-")?;
-    let project = folder.path();
+    // Compose calls a project after its folder, with what a name may have of it.
+    let project = &folder.path().join("Lab.Svc");
+    fs::create_dir(project)?;
     cx.generate(&Request::new("lab-svc").parts(vec!["lab".to_owned()]))?
         .write_to(project)?;
     let just = delivered::just(cx)?;
@@ -146,7 +149,9 @@ fn recipes(cx: &Context<'_>) -> Outcome {
         let mut command = cx.typed(recipe, project, &[]);
         cx.step(command.env("PATH", &path), "a recipe fails")?;
     }
-    let docker = "docker compose --file compose.yaml --file compose.lab.yaml";
+    // the database of `just up` is in the project that is called after the folder
+    let docker =
+        "docker compose --project-name labsvc-lab --file compose.yaml --file compose.lab.yaml";
     let lab = "cargo run --release --features lab -- lab";
     let expected = [
         format!("{docker} up --build --detach --wait"),
@@ -180,7 +185,8 @@ fn composition(cx: &Context<'_>, project: &Path) -> Outcome {
         .args(["--file", "compose.yaml", "--file", "compose.lab.yaml"])
         .args(["config", "--format", "json"])
         .env_remove("COMPOSE_PROFILES")
-        .env("DATABASE_POOL_MAX_SIZE", "7");
+        .env("DATABASE_POOL_MAX_SIZE", "7")
+        .env("SERVER_REQUEST_TIMEOUT_SECS", "70");
     let (status, read) = cx.output(&mut config)?;
     if !status.success() {
         let wrong = "Docker Compose does not accept the lab's file";
@@ -190,6 +196,7 @@ fn composition(cx: &Context<'_>, project: &Path) -> Outcome {
     let api = &read["services"]["api"];
     let is_right = api["build"]["args"]["FEATURES"] == "default,lab"
         && api["environment"]["DATABASE_POOL_MAX_SIZE"] == "7"
+        && api["environment"]["SERVER_REQUEST_TIMEOUT_SECS"] == "70"
         && api["environment"]["APP_ENV"] == "dev";
     if !is_right {
         let wrong = "the service has no lab, or its settings don't arrive";
