@@ -1,10 +1,12 @@
 //! The lab's settings. They are known without the Cargo feature, too, so that a file may name them whatever is built.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use validator::Validate;
 
-use crate::core::config::{AppEnv, Defaults, Section};
+use crate::core::config::{AppEnv, Checks, Defaults, Section};
 
 /// The lab: how long its patterns take, and how much may be asked of it.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
@@ -38,6 +40,31 @@ impl Section for LabConfig {
             .with("max_secs", 15)
             .with("leak_secs", 5)
             .with("max_requests", 10_000)
+    }
+
+    /// Otherwise a request that says nothing would be refused for what it did not say.
+    fn check(&self, _: AppEnv, checks: &mut Checks<'_, '_>) {
+        let most = Duration::from_secs(self.max_secs);
+        let times = [
+            ("delay_ms", Duration::from_millis(self.delay_ms)),
+            ("slow_query_secs", Duration::from_secs(self.slow_query_secs)),
+            (
+                "long_running_query_secs",
+                Duration::from_secs(self.long_running_query_secs),
+            ),
+        ];
+        let too_long = times.into_iter().filter(|(_, time)| *time > most);
+        // It is told where somebody set something, since nobody can go to a default.
+        let (set, defaults): (Vec<_>, Vec<_>) =
+            too_long.partition(|(field, _)| checks.is_set(field));
+        for (field, _) in set {
+            let reason = format!("must not exceed LAB_MAX_SECS, which is {}", self.max_secs);
+            checks.refuse(field, &reason, &[]);
+        }
+        if let Some((field, time)) = defaults.into_iter().max_by_key(|(_, time)| *time) {
+            let reason = format!("must be at least {}, which is {time:?}", checks.key(field));
+            checks.refuse("max_secs", &reason, &[]);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use app::core::config::{AppEnv, Config};
 use axum::http::StatusCode;
 use futures::future::join_all;
 use rstest::rstest;
@@ -32,6 +33,48 @@ async fn a_slow_query_is_not_cut_by_the_limit_of_commands_and_can_be_told_how_lo
     let refused = app.get(&format!("/lab/{name}?seconds=16")).await;
     let refused = refused.expect_status(StatusCode::BAD_REQUEST).json();
     assert_eq!(refused["errors"][0]["parameter"], "seconds", "{refused}");
+}
+
+#[tokio::test]
+async fn a_query_that_runs_beside_others_is_not_cut_by_the_limit_of_commands() {
+    let settings = [
+        ("DATABASE_COMMAND_TIMEOUT_SECS", "1"),
+        ("LAB_DELAY_MS", "1500"),
+    ];
+    let app = TestApp::with(settings).await;
+    let done = app.get("/lab/patterns/concurrent_queries").await;
+    let done = done.expect_status(StatusCode::OK).json();
+    assert!(done["duration_ms"].as_f64().unwrap() >= 1500.0, "{done}");
+}
+
+#[rstest]
+#[case::delay(
+    ("LAB_DELAY_MS", "15001"),
+    "LAB_DELAY_MS must not exceed LAB_MAX_SECS, which is 15"
+)]
+#[case::slow_query(
+    ("LAB_SLOW_QUERY_SECS", "16"),
+    "LAB_SLOW_QUERY_SECS must not exceed LAB_MAX_SECS, which is 15"
+)]
+#[case::long_running_query(
+    ("LAB_LONG_RUNNING_QUERY_SECS", "16"),
+    "LAB_LONG_RUNNING_QUERY_SECS must not exceed LAB_MAX_SECS, which is 15"
+)]
+#[case::less_than_a_default(
+    ("LAB_MAX_SECS", "4"),
+    "LAB_MAX_SECS must be at least LAB_LONG_RUNNING_QUERY_SECS, which is 10s"
+)]
+fn times_that_are_longer_than_the_longest_are_refused_at_start(
+    #[case] setting: (&str, &str),
+    #[case] expected: &str,
+) {
+    let refused = Config::for_tests_in(AppEnv::Local, [setting]).unwrap_err();
+    let refused = refused.to_string();
+    assert!(
+        refused.contains(&format!("error: {expected}\n")),
+        "{refused}"
+    );
+    assert!(refused.contains("1 problem"), "{refused}");
 }
 
 #[rstest]

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
+use super::query::query_that_takes;
 use super::settings;
 use crate::core::coalescing::Coalescer;
 use crate::core::database::{DataError, Database};
 use crate::core::http::{Result, Routes, ValidPath, ValidQuery, register_routes, routes};
 use crate::core::state::{AppState, Shared};
-use crate::repositories::lab::LabRepository;
 
 register_routes! { management in local | dev at "/lab/coalescing" tagged "lab": Routes::new()
 .add(routes!(plain_read, coalesced_read)) }
@@ -84,10 +84,5 @@ impl DelayQuery {
 }
 
 async fn read(database: Database, id: u64, time: Duration) -> Result<u64, DataError> {
-    let query = database.snapshot(async |tx| {
-        let lab = LabRepository::new(tx);
-        lab.allow(time + Duration::from_secs(1)).await?;
-        lab.wait(time).await
-    });
-    query.await.map(|()| id)
+    query_that_takes(&database, time).await.map(|()| id)
 }

@@ -6,6 +6,7 @@ mod coalescing;
 mod observed;
 mod patterns;
 mod performance;
+mod query;
 mod safety;
 mod settings;
 mod shutdown;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::core::http::{AppError, FieldError, Result};
+use crate::core::http::{AppError, Result};
 use crate::core::state::AppState;
 use crate::services::lab::LabConfig;
 
@@ -28,7 +28,5 @@ pub(super) fn number(app: &AppState, parameter: &str, number: u32) -> Result<u32
         return Ok(number);
     }
     let wrong = format!("must be from 1 to {most} (LAB_MAX_REQUESTS)");
-    Err(AppError::parameters(vec![FieldError::parameter(
-        parameter, wrong,
-    )]))
+    Err(AppError::parameter(parameter, wrong))
 }

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use validator::Validate;
 
 use super::observed::observe;
+use super::query::query_that_takes;
 use super::settings;
 use crate::core::http::{Result, Routes, ValidQuery, register_routes, routes};
 use crate::core::state::AppState;
 use crate::models::lab::PatternOut;
-use crate::repositories::lab::LabRepository;
 use crate::services::lab::LabConfig;
 
 register_routes! { management in local | dev at "/lab" tagged "lab": Routes::new().add(routes!(slow_query, long_running_query)) }
@@ -50,11 +50,9 @@ async fn long_running_query(
 
 async fn run(app: &AppState, name: &'static str, seconds: u64) -> Result<Json<PatternOut>> {
     let time = settings::time(app, "seconds", Duration::from_secs(seconds))?;
-    let query = app.database.snapshot(async |tx| {
-        let lab = LabRepository::new(tx);
-        lab.allow(time + Duration::from_secs(1)).await?;
-        lab.wait(time).await?;
+    observe(name, async {
+        query_that_takes(&app.database, time).await?;
         Ok(None)
-    });
-    observe(name, query).await
+    })
+    .await
 }

@@ -3,11 +3,11 @@
 use axum::Json;
 use futures::future::try_join_all;
 
-use crate::core::http::{AppError, Result, Routes, register_routes, routes};
+use crate::core::http::{Result, Routes, register_routes, routes};
 use crate::core::state::AppState;
 use crate::models::lab::PatternOut;
-use crate::repositories::lab::LabRepository;
 use crate::routes::lab::observed::observe;
+use crate::routes::lab::query::query_that_takes;
 use crate::routes::lab::settings;
 
 register_routes! { management in local | dev at "/lab/patterns" tagged "lab: patterns": Routes::new().add(routes!(serial_queries, concurrent_queries)) }
@@ -17,11 +17,8 @@ const QUERIES: usize = 5;
 
 /// Takes `LAB_DELAY_MS`.
 async fn query(app: &AppState) -> Result<()> {
-    let time = settings::delay(app);
-    let query = app
-        .database
-        .snapshot(async |tx| LabRepository::new(tx).wait(time).await);
-    query.await.map_err(AppError::from)
+    query_that_takes(&app.database, settings::delay(app)).await?;
+    Ok(())
 }
 
 /// Queries one after the other
