@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, StreamTrait, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement, StreamTrait, Value};
 
-use crate::core::database::{Database, Result, RowStream};
+use crate::core::database::{DataError, Database, Result, RowStream};
 
 /// A connection as the lab uses it.
 pub struct LabRepository<'c, C>(&'c C);
@@ -72,6 +72,20 @@ impl<'c, C: ConnectionTrait> LabRepository<'c, C> {
     fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
         Statement::from_sql_and_values(self.0.get_database_backend(), sql, values)
     }
+}
+
+/// Whether the database refused the statement of [`LabRepository::fail`], and it did not fail on the way there.
+#[must_use]
+pub fn is_refusal(error: &DataError) -> bool {
+    let DataError::Database(
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)),
+    ) = error
+    else {
+        return false;
+    };
+    let refusal = error.as_database_error().and_then(|error| error.code());
+    // PostgreSQL's undefined_table, and SQLite's error of statements that can't be prepared
+    matches!(refusal.as_deref(), Some("42P01" | "1"))
 }
 
 impl LabRepository<'_, Database> {

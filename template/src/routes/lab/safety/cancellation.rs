@@ -28,8 +28,6 @@ struct CancellationOut {
     checkouts: u64,
     /// Connections that it still held when it had been given up.
     still_held: u64,
-    /// Whether a statement was answered afterwards.
-    answered_afterwards: bool,
     /// Whether nobody holds a connection any more. Others who use the service at the time hold some, too.
     nothing_is_held: bool,
 }
@@ -37,7 +35,8 @@ struct CancellationOut {
 /// Work that is given up
 ///
 /// A transaction with a statement that would take minutes is dropped after `LAB_DELAY_MS`, as happens when a client hangs up or a
-/// deadline is over. The server ends the statement, the transaction is undone, and the place in the pool is free again.
+/// deadline is over. The server ends the statement, the transaction is undone, and the place in the pool is free again: the
+/// next statement is answered, or this would not be.
 #[utoipa::path(get, path = "/cancellation", responses((status = OK, body = CancellationOut)))]
 async fn cancellation(app: AppState) -> Result<Json<CancellationOut>> {
     let checkouts = Checkouts::default();
@@ -55,7 +54,6 @@ async fn cancellation(app: AppState) -> Result<Json<CancellationOut>> {
         cancelled,
         checkouts: checkouts.taken(),
         still_held,
-        answered_afterwards: true,
         nothing_is_held: nothing_is_held(&app).await,
     }))
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::nothing_is_held;
 use crate::core::http::{AppError, Result, Routes, register_routes, routes};
 use crate::core::state::AppState;
-use crate::repositories::lab::LabRepository;
+use crate::repositories::lab::{LabRepository, is_refusal};
 
 register_routes! { management in local | dev at "/lab/safety" tagged "lab: safety": Routes::new().add(routes!(nested_resources)) }
 
@@ -69,7 +69,7 @@ async fn nested_resources(app: AppState) -> Result<Json<NestedOut>> {
                 let _inner = open("inner savepoint");
                 LabRepository::new(inner).fail().await
             });
-            let failed = inner.await.is_err();
+            let failed = inner.await.is_err_and(|error| is_refusal(&error));
             LabRepository::new(savepoint).ask().await?;
             Ok::<_, AppError>(failed)
         });

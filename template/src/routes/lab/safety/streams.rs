@@ -49,8 +49,6 @@ struct StreamOut {
 struct StreamsOut {
     /// Each of them; the first is the one that breaks off.
     streams: Vec<StreamOut>,
-    /// Whether a statement was answered afterwards.
-    answered_afterwards: bool,
     /// Whether nobody holds a connection any more. Others who use the service at the time hold some, too.
     nothing_is_held: bool,
 }
@@ -74,11 +72,11 @@ async fn read(database: &Database, rows: u32, fails_at: Option<u32>) -> Result<S
     })
 }
 
+/// What became of them; fails unless the next statement is answered.
 async fn outcome(app: &AppState, streams: Vec<StreamOut>) -> Result<Json<StreamsOut>> {
     LabRepository::new(&app.database).ask().await?;
     Ok(Json(StreamsOut {
         streams,
-        answered_afterwards: true,
         nothing_is_held: nothing_is_held(app).await,
     }))
 }
