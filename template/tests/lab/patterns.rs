@@ -120,7 +120,8 @@ async fn a_connection_that_is_forgotten_is_held_after_the_answer_and_the_log_say
 #[case::blocking_work("blocking_work", false)]
 #[case::blocking_work_aside("blocking_work_aside", true)]
 #[case::waiting_work("waiting_work", true)]
-#[tokio::test]
+// One thread does it all, so nobody else can take over what waits for it.
+#[tokio::test(flavor = "current_thread")]
 async fn blocking_work_leaves_others_no_turn_unless_it_is_taken_aside(
     #[case] name: &str,
     #[case] leaves_turns: bool,

@@ -1,11 +1,13 @@
 //! Work that blocks: on a worker thread, on a thread for such work, and not at all.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 use utoipa::ToSchema;
 
 use crate::core::http::{AppError, Result, Routes, register_routes, routes};
@@ -21,7 +23,7 @@ const TURN: Duration = Duration::from_millis(1);
 /// What work left of its thread to others.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct BlockingOut {
-    /// How often somebody who shares the thread could go on meanwhile.
+    /// How often another task of the service, which this request began on its thread, could go on meanwhile.
     turns_of_others: u64,
     /// How long the work took, in milliseconds.
     #[schema(example = 102.4)]
@@ -30,27 +32,27 @@ struct BlockingOut {
 
 async fn beside(work: impl Future<Output = Result<()>>) -> Result<Json<BlockingOut>> {
     let begun = Instant::now();
-    let mut turns_of_others = 0;
-    let others = async {
+    let turns = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&turns);
+    let mut others = JoinSet::new(); // they end with it, also if whoever asked leaves
+    others.spawn(async move {
         loop {
             tokio::time::sleep(TURN).await;
-            turns_of_others += 1;
+            counted.fetch_add(1, Relaxed);
         }
-    };
-    tokio::select! {
-        worked = work => worked?,
-        () = others => {}
-    }
+    });
+    work.await?;
     Ok(Json(BlockingOut {
-        turns_of_others,
+        turns_of_others: turns.load(Relaxed),
         duration_ms: milliseconds(begun.elapsed()),
     }))
 }
 
 /// Blocking work on a worker thread
 ///
-/// For `LAB_DELAY_MS` the thread is taken: nobody who shares it goes on, neither requests nor timers. There are as many of them as
-/// `SERVER_WORKER_THREADS` says, so a few such requests stop the whole service, probes included.
+/// For `LAB_DELAY_MS` the thread is taken: no task that waits for it goes on, neither requests nor timers, unless another thread takes
+/// it over. There are as many threads as `SERVER_WORKER_THREADS` says, so a few such requests stop the whole service, probes included;
+/// with one thread, one does, and others get no turn.
 #[utoipa::path(get, path = "/blocking_work", responses((status = OK, body = BlockingOut)))]
 async fn blocking_work(app: AppState) -> Result<Json<BlockingOut>> {
     let time = settings::delay(&app);
