@@ -50,7 +50,7 @@ pub(super) const GROUPS: &[Group] = &[
     },
     Group {
         title: "Who takes the connection",
-        shows: "A middleware holds it for the whole request, a handler for the statement that needs it.",
+        shows: "Taken as a middleware does it, it is held for all of the handler's work; by the handler, for the statement that needs it.",
         patterns: &[pattern!("taken_by_handler"), pattern!("held_by_middleware")],
     },
     Group {

@@ -1,4 +1,4 @@
-//! A connection that a middleware takes for each request, needed or not.
+//! A connection that is taken for each request, needed or not, as a middleware does it.
 
 use axum::Json;
 
@@ -8,9 +8,11 @@ use crate::core::state::AppState;
 use crate::models::lab::PatternOut;
 use crate::repositories::lab::LabRepository;
 use crate::routes::lab::observed::{elsewhere, observe};
+
 register_routes! { management in local | dev at "/lab/patterns" tagged "lab: patterns": Routes::new().add(routes!(held_by_middleware, taken_by_handler)) }
 
-/// What a middleware does that gives each request a transaction: it is there before the handler, and ends after it.
+/// A transaction that is there before the handler's work and ends after it, as with a middleware that gives each request one. It is called
+/// by the handler, since routes are registered without a state, which a middleware would need to reach the pool.
 async fn in_a_transaction(
     app: &AppState,
     handler: impl AsyncFnOnce(&Transaction) -> Result<Option<u64>>,
@@ -20,8 +22,9 @@ async fn in_a_transaction(
 
 /// A connection held by a middleware
 ///
-/// One checkout before the handler runs, whether it needs the database or not. It is held for the whole request: while the body is
-/// read, while others are asked, while the answer is made.
+/// One checkout before the handler's work, whether it needs the database or not, and held until that is done: here, while another
+/// service is waited for. The middleware is played: the handler begins and ends the transaction around its own work. A real one would
+/// also hold it while the body is read and the answer is made.
 #[utoipa::path(get, path = "/held_by_middleware", responses((status = OK, body = PatternOut)))]
 async fn held_by_middleware(app: AppState) -> Result<Json<PatternOut>> {
     let handler = in_a_transaction(&app, async |tx| {
