@@ -83,9 +83,10 @@ pub fn is_refusal(error: &DataError) -> bool {
     else {
         return false;
     };
-    let refusal = error.as_database_error().and_then(|error| error.code());
     // PostgreSQL's undefined_table, and SQLite's error of statements that can't be prepared
-    matches!(refusal.as_deref(), Some("42P01" | "1"))
+    error
+        .as_database_error()
+        .is_some_and(|refusal| matches!(refusal.code().as_deref(), Some("42P01" | "1")))
 }
 
 impl LabRepository<'_, Database> {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::Section;
+use super::{PatternRows, Section};
 use crate::commands::lab::{
     number::{float, short},
     run::Row,
@@ -14,7 +14,7 @@ pub(super) fn comparison(sections: &[Section<'_>]) -> Markup {
         sections
             .iter()
             .flat_map(|section| &section.patterns)
-            .filter_map(|pattern| pattern.hardest())
+            .filter_map(PatternRows::hardest)
     };
     let most = |figure: fn(&Row) -> Option<f64>| rows().filter_map(figure).fold(0.0, f64::max);
     let throughput = most(|row| Some(row.throughput));
