@@ -1,6 +1,9 @@
 //! What the settings allow fits into what the pods get, and all pods together into the database.
 
-use app::core::config::{DatabaseConfig, ServerConfig};
+use app::core::{
+    config::{DatabaseConfig, ServerConfig, StreamConfig},
+    http::streaming::MAX_FETCH_SIZE,
+};
 use k8s_openapi::{
     api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler, core::v1::Service},
     apimachinery::pkg::util::intstr::IntOrString,
@@ -20,6 +23,16 @@ const HTTP_2: u64 = 160 * KIB;
 /// A connection to the database: measured are 52 KiB with TLS when it is idle; the rest is for its prepared statements and for what it
 /// reads at a time.
 const DATABASE: u64 = 512 * KIB;
+/// A row of a stream, with texts of several hundred letters.
+const ROW: u64 = KIB;
+/// What a stream takes beside its rows: three pieces of text, and what compresses them (docs/streaming.md).
+const STREAM: u64 = 400 * KIB;
+
+/// What all streams may take: two chunks of rows each, as large as clients can ask for.
+fn streams(config: &StreamConfig) -> u64 {
+    let rows = 2 * config.fetch_size.max(MAX_FETCH_SIZE);
+    config.max_streams as u64 * (rows * ROW + STREAM)
+}
 
 /// Whether what is before the service may speak HTTP/2 to it: HTTP/1 is what it speaks unless told otherwise.
 fn speaks_http_2(rendering: &Rendering) -> bool {
@@ -49,21 +62,24 @@ fn all_that_the_settings_allow_fits_into_the_memory() {
         let connections = server.max_connections as u64 * connection;
         let bodies = (server.max_in_flight * server.body_limit_bytes) as u64;
         let pool = u64::from(database.pool_max_size) * DATABASE;
-        let needed = PROCESS + connections + bodies + pool;
+        let streams = streams(config.section());
+        let needed = PROCESS + connections + bodies + pool + streams;
 
         let api = rendering.api();
         let limit = amount(limited(api.main(), "memory").unwrap());
         assert!(
             needed <= limit,
             "{}: {} MiB may be needed, and the limit is {} MiB: {} for the process, {} for SERVER_MAX_CONNECTIONS, {} for \
-             SERVER_MAX_IN_FLIGHT × SERVER_BODY_LIMIT_BYTES, {} for DATABASE_POOL_MAX_SIZE. Lower one of them, or raise the limit",
+             SERVER_MAX_IN_FLIGHT × SERVER_BODY_LIMIT_BYTES, {} for DATABASE_POOL_MAX_SIZE, {} for STREAM_MAX_STREAMS. Lower one of \
+             them in k8s/base/settings.env, or raise request and limit in k8s/base/deployment.yaml (docs/scaling.md)",
             rendering.name,
             needed.div_ceil(MIB),
             limit / MIB,
             PROCESS / MIB,
             connections.div_ceil(MIB),
             bodies.div_ceil(MIB),
-            pool.div_ceil(MIB)
+            pool.div_ceil(MIB),
+            streams.div_ceil(MIB)
         );
     }
 }

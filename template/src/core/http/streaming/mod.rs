@@ -24,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 pub use self::format::StreamFormat;
 use self::metrics::Active;
-pub use self::query::StreamQuery;
+pub use self::query::{MAX_FETCH_SIZE, StreamQuery};
 use self::writer::{Piece, Writer};
 use super::middleware::Compressible;
 use super::{AppError, Result};

@@ -16,7 +16,7 @@ use crate::core::state::AppState;
 
 /// Rows that one statement may fetch. They wait in memory, with those before them, and clients choose how many: 100 streams with as
 /// many rows of 1 KB are 200 MB.
-const MAX_FETCH_SIZE: u64 = 1000;
+pub const MAX_FETCH_SIZE: u64 = 1000;
 
 /// Which rows of a list are streamed, and how they are read.
 #[derive(Clone, Debug)]
