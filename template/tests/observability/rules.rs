@@ -74,6 +74,26 @@ fn rules_are_about_series_and_labels_that_there_are() {
     assert_none(&rules.iter().flat_map(of_rule).collect::<Vec<_>>());
 }
 
+/// Whether this is the place, by its path in the repository, or with an address before that.
+fn leads_to(url: &str, place: &str) -> bool {
+    let before = url.strip_suffix(place);
+    before.is_some_and(|before| {
+        before.is_empty() || (before.contains("://") && before.ends_with('/'))
+    })
+}
+
+#[test]
+fn the_runbook_may_be_read_elsewhere() {
+    let place = "docs/runbook.md#errorslogged";
+    let elsewhere = format!("https://git.example.com/team/service/blob/main/{place}");
+    assert!(leads_to(place, place) && leads_to(&elsewhere, place));
+    assert!(!leads_to(
+        "https://git.example.com/runbook.md#errorslogged",
+        place
+    ));
+    assert!(!leads_to("old-docs/runbook.md#errorslogged", place));
+}
+
 #[test]
 fn every_alert_says_how_urgent_it_is_what_it_means_and_where_help_is() {
     for (name, rules) in alerts() {
@@ -91,10 +111,10 @@ fn every_alert_says_how_urgent_it_is_what_it_means_and_where_help_is() {
                     "{name}: {annotation}"
                 );
             }
-            assert_eq!(
-                rule.annotations.get("runbook_url"),
-                Some(&runbook),
-                "{name}"
+            let url = rule.annotations.get("runbook_url");
+            assert!(
+                url.is_some_and(|url| leads_to(url, &runbook)),
+                "{FILE}: {name}: runbook_url is {url:?}, and should be {runbook}, after the address where people read it if you like"
             );
         }
     }
