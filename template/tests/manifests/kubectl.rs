@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::project::project_file;
+use crate::{examples::described, project::project_file};
 
 /// What one apply would send to a cluster.
 pub(crate) struct Rendering {
@@ -25,7 +25,8 @@ pub(crate) struct Rendering {
 /// Components that are no good alone, and which one they need.
 const NEED: [(&str, &str); 1] = [("backup", "database-ca")];
 
-/// Every overlay as it stands, and one with each component alone, or with what it needs, and with all of them. None where there is no kubectl.
+/// Every overlay as it stands, and one with each component alone, or with what it needs, and with all of them, and with each of the changes
+/// that the pages describe. None where there is no kubectl.
 pub(crate) fn renderings() -> &'static [Rendering] {
     static RENDERINGS: LazyLock<Vec<Rendering>> = LazyLock::new(|| {
         if kubectl().is_none() {
@@ -50,6 +51,7 @@ pub(crate) fn renderings() -> &'static [Rendering] {
         }
         let all: Vec<&str> = components.iter().map(String::as_str).collect();
         renderings.push(Copy::new(strictest).with(&all).render());
+        renderings.extend(described());
         renderings
     });
     &RENDERINGS
@@ -129,6 +131,32 @@ impl Copy {
             });
             self.added.push(component.to_owned());
         }
+        self
+    }
+
+    /// With the lists of an example at the end of the overlay's own.
+    #[track_caller]
+    pub(crate) fn with_lists(self, example: &Value) -> Self {
+        self.changed(|overlay| {
+            for (list, more) in example.as_object().expect("the example has lists") {
+                let more = more.as_array().expect("the example has lists");
+                let there = overlay[list].as_array_mut();
+                there
+                    .unwrap_or_else(|| panic!("the overlay has no {list}"))
+                    .extend(more.clone());
+            }
+        })
+    }
+
+    /// With a file more in the overlay, which is one of its resources.
+    pub(crate) fn resource(self, name: &str, text: &str) -> Self {
+        fs::write(self.overlay_folder().join(name), text).unwrap();
+        self.with_lists(&json!({ "resources": [name] }))
+    }
+
+    /// With a name that says what was changed.
+    pub(crate) fn named(mut self, change: &str) -> Self {
+        self.added.push(change.to_owned());
         self
     }
 

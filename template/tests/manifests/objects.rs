@@ -20,6 +20,8 @@ use crate::kubectl::Rendering;
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
+const COMPONENT: &str = "app.kubernetes.io/component";
+
 impl Rendering {
     /// All objects of a kind.
     #[track_caller]
@@ -74,12 +76,41 @@ impl Rendering {
         deployments.chain(jobs).chain(cron_jobs).collect()
     }
 
+    /// The Deployment of what serves. There may be others of the same image.
+    #[track_caller]
+    pub(crate) fn deployment(&self) -> Deployment {
+        let mut all = self.all::<Deployment>().into_iter();
+        let serves = all.find(|deployment| {
+            let labels = deployment.metadata.labels.as_ref();
+            labels
+                .and_then(|labels| labels.get(COMPONENT))
+                .map(String::as_str)
+                == Some("api")
+        });
+        serves.unwrap_or_else(|| {
+            panic!(
+                "{}: no Deployment has the label {COMPONENT}: api, by which Service, autoscaler and policies know what serves",
+                self.name
+            )
+        })
+    }
+
     /// The pod that serves.
     #[track_caller]
     pub(crate) fn api(&self) -> Pod {
-        let mut pods = self.pods().into_iter();
-        let api = pods.find(|pod| pod.owner.starts_with("Deployment "));
-        api.unwrap_or_else(|| panic!("{}: there is no Deployment", self.name))
+        let deployment = self.deployment();
+        Pod::new(
+            "Deployment",
+            &deployment.metadata,
+            deployment.spec.unwrap().template,
+        )
+    }
+
+    /// The containers of a pod that run the service's binary.
+    pub(crate) fn ours<'p>(&self, pod: &'p Pod) -> impl Iterator<Item = &'p Container> {
+        let image = self.api().main().image.clone();
+        pod.containers()
+            .filter(move |container| container.image == image)
     }
 }
 
@@ -108,10 +139,9 @@ impl Pod {
         before.chain(&self.spec.containers)
     }
 
-    /// The container that runs after the others: it does what the pod is for.
-    #[track_caller]
+    /// The container that does what the pod is for: the first one, which kubectl takes, too, if nobody says which. Sidecars come after
+    /// it, or are `initContainers` that go on.
     pub(crate) fn main(&self) -> &Container {
-        assert_eq!(self.spec.containers.len(), 1, "{}: containers", self.owner);
         &self.spec.containers[0]
     }
 

@@ -106,7 +106,7 @@ fn only_what_serves_is_reached_and_each_port_by_others() {
 fn needed(rendering: &Rendering, pod: &Pod) -> BTreeSet<i32> {
     const DNS: i32 = 53;
     let mut ports = BTreeSet::from([DNS]);
-    for container in pod.containers() {
+    for container in rendering.ours(pod) {
         let config = rendering.config(pod, container);
         match config.section::<DatabaseConfig>().address() {
             Ok(DatabaseAddress::Postgres(address)) => ports.insert(address.port.into()),

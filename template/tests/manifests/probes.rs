@@ -130,13 +130,8 @@ fn a_pod_that_is_told_to_stop_gets_the_time_to_do_so() {
 #[test]
 fn what_the_containers_run_are_commands_of_the_binary() {
     for rendering in renderings() {
-        let api = rendering.api();
-        let image = api.main().image.clone();
         for pod in rendering.pods() {
-            for container in pod
-                .containers()
-                .filter(|container| container.image == image)
-            {
+            for container in rendering.ours(&pod) {
                 assert_eq!(
                     container.command, None,
                     "{}: {}: {}: the image's entry point is the service; `args` says which of its commands",

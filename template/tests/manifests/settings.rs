@@ -133,14 +133,9 @@ fn in_folder(value: &str, container: &Container, folder: &TempDir) -> String {
 
 /// The pods whose containers run the service's binary, with these.
 fn ours(rendering: &Rendering) -> Vec<(Pod, Container)> {
-    let image = rendering.api().main().image.clone();
     let pods = rendering.pods().into_iter();
     pods.flat_map(|pod| {
-        let containers: Vec<_> = pod
-            .containers()
-            .filter(|one| one.image == image)
-            .cloned()
-            .collect();
+        let containers: Vec<_> = rendering.ours(&pod).cloned().collect();
         containers.into_iter().map(move |container| {
             let (labels, spec) = (pod.labels.clone(), pod.spec.clone());
             let owner = pod.owner.clone();

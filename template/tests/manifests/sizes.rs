@@ -5,7 +5,7 @@ use app::core::{
     http::streaming::MAX_FETCH_SIZE,
 };
 use k8s_openapi::{
-    api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler, core::v1::Service},
+    api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::Service},
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
@@ -133,8 +133,8 @@ fn as_many_threads_run_requests_as_there_are_processors_for_them() {
 
 /// Pods that a rolling update starts beside the others.
 fn surge(rendering: &Rendering) -> u32 {
-    let deployment: Deployment = rendering.the();
-    let update = deployment
+    let update = rendering
+        .deployment()
         .spec
         .unwrap()
         .strategy
@@ -191,7 +191,7 @@ fn the_pools_of_all_pods_fit_into_the_database() {
 fn the_autoscaler_counts_what_the_pods_request() {
     for rendering in renderings() {
         let autoscaler: HorizontalPodAutoscaler = rendering.the();
-        let deployment: Deployment = rendering.the();
+        let deployment = rendering.deployment();
         let target = autoscaler.spec.unwrap().scale_target_ref;
         assert_eq!(
             Some(target.name),
