@@ -11,6 +11,10 @@ use crate::core::{
 /// How long work that blocks may go on after the command's own work has ended.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
+/// How long the process may go on after everything was served or cut off: for work that blocks, and for the last telemetry. Whoever stops
+/// the service has to grant it on top of the drain and the time to stop.
+pub const AFTERWARDS: Duration = LEFTOVERS.saturating_add(telemetry::FLUSH);
+
 /// What a command needs before its own work can begin.
 pub(super) struct Bootstrap {
     config: Config,

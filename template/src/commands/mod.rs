@@ -20,6 +20,7 @@ mod routes;
 mod seed;
 mod serve;
 
+pub use self::bootstrap::AFTERWARDS;
 use self::bootstrap::Bootstrap;
 pub use self::cli::Cli;
 pub use self::plugged_in::{CommandEntry, PlugIn};

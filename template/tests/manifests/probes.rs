@@ -1,7 +1,7 @@
 //! Probes ask what the service answers, and have the patience that it needs.
 
 use app::{
-    commands::Cli,
+    commands::{AFTERWARDS, Cli},
     core::{
         config::{AppEnv, DatabaseConfig, ServerConfig},
         http::{Api, Exposure},
@@ -15,9 +15,6 @@ use crate::{
     objects::Pod,
 };
 
-/// What the last telemetry may take after everything else has ended: two seconds to send it, one for what is left of work.
-const TELEMETRY_SECS: u64 = 3;
-
 #[track_caller]
 fn probes(rendering: &Rendering, pod: &Pod) -> [(&'static str, Probe); 3] {
     let main = pod.main();
@@ -30,7 +27,12 @@ fn probes(rendering: &Rendering, pod: &Pod) -> [(&'static str, Probe); 3] {
         let probe = probe.clone();
         (
             name,
-            probe.unwrap_or_else(|| panic!("{}: there is no {name}", rendering.name)),
+            probe.unwrap_or_else(|| {
+                panic!(
+                    "{}: the first container of the Deployment has no {name}: add it in k8s/base/deployment.yaml (docs/operations.md, Probes)",
+                    rendering.name
+                )
+            }),
         )
     })
 }
@@ -87,7 +89,7 @@ fn a_pod_may_take_as_long_to_start_as_it_waits_for_the_database() {
         assert!(
             u64::from(budget.unsigned_abs()) > wait,
             "{}: the startupProbe gives up after {budget} s, while the service waits {wait} s for the database \
-             (DATABASE_CONNECT_WAIT_SECS): raise failureThreshold",
+             (DATABASE_CONNECT_WAIT_SECS): raise failureThreshold in k8s/base/deployment.yaml",
             rendering.name
         );
     }
@@ -100,7 +102,8 @@ fn probes_wait_for_the_checks_behind_them() {
         for (name, probe) in probes(rendering, &rendering.api()) {
             assert!(
                 probe.timeout_seconds.unwrap_or(1) >= 2,
-                "{}: {name}: timeoutSeconds",
+                "{}: {name}: timeoutSeconds should be 2 or more in k8s/base/deployment.yaml: a check may take 0.7 s, and one on a busy pod \
+                 longer, which is no reason to take it away",
                 rendering.name
             );
         }
@@ -112,7 +115,8 @@ fn a_pod_that_is_told_to_stop_gets_the_time_to_do_so() {
     for rendering in renderings() {
         let config = rendering.api_config();
         let server = config.section::<ServerConfig>();
-        let needed = server.shutdown_drain_secs + server.shutdown_timeout_secs + TELEMETRY_SECS;
+        let needed =
+            server.shutdown_drain_secs + server.shutdown_timeout_secs + AFTERWARDS.as_secs();
         let grace = rendering
             .api()
             .spec
@@ -121,8 +125,9 @@ fn a_pod_that_is_told_to_stop_gets_the_time_to_do_so() {
         assert!(
             grace.unsigned_abs() > needed,
             "{}: terminationGracePeriodSeconds is {grace}, and stopping takes up to {needed} s: SERVER_SHUTDOWN_DRAIN_SECS, \
-             SERVER_SHUTDOWN_TIMEOUT_SECS and {TELEMETRY_SECS} s for the last telemetry",
-            rendering.name
+             SERVER_SHUTDOWN_TIMEOUT_SECS and {} s for the last telemetry. Raise it in k8s/base/deployment.yaml, or lower one of them",
+            rendering.name,
+            AFTERWARDS.as_secs()
         );
     }
 }

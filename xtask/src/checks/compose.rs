@@ -225,7 +225,7 @@ fn settings_work(cx: &Context<'_>, place: &Place, composition: &Composition) -> 
     Ok(())
 }
 
-/// It gets the time that it takes to stop, and the telemetry three seconds more.
+/// It gets the time that it takes to stop, and what it may take afterwards.
 fn it_may_end(cx: &Context<'_>, api: &Binary, service: &Value) -> Outcome {
     let (_, explained) = cx.output(&mut api.command(["config", "explain"]))?;
     let seconds = |key: &str| -> Result<u64> {
@@ -233,8 +233,9 @@ fn it_may_end(cx: &Context<'_>, api: &Binary, service: &Value) -> Outcome {
         let value = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
         value.with_context(|| format!("`config explain` gives no {key}"))
     };
-    let needed =
-        seconds("SERVER_SHUTDOWN_DRAIN_SECS ")? + seconds("SERVER_SHUTDOWN_TIMEOUT_SECS ")? + 3;
+    let needed = seconds("SERVER_SHUTDOWN_DRAIN_SECS ")?
+        + seconds("SERVER_SHUTDOWN_TIMEOUT_SECS ")?
+        + afterwards(cx)?;
     let granted = service["stop_grace_period"].as_str().unwrap_or_default();
     let granted: u64 = granted.trim_end_matches('s').parse().unwrap_or_default();
     if granted >= needed {
@@ -243,6 +244,23 @@ fn it_may_end(cx: &Context<'_>, api: &Binary, service: &Value) -> Outcome {
     let wrong = "the service is killed before it has ended its requests";
     Err(Failure::new(wrong, format!("it may take {needed} s"))
         .at(format!("stop_grace_period: {granted}s")))
+}
+
+/// The seconds of `AFTERWARDS`: its two parts, as the source has them, since no command prints them.
+fn afterwards(cx: &Context<'_>) -> Result<u64> {
+    let source = cx.repo().template().join("src");
+    let parts = [
+        ("commands/bootstrap.rs", "LEFTOVERS"),
+        ("core/telemetry/mod.rs", "FLUSH"),
+    ];
+    let seconds = parts.map(|(file, name)| {
+        let shape = format!(r"const {name}: Duration = Duration::from_secs\((\d+)\);");
+        let text = fs::read_to_string(source.join(file))?;
+        let found = Regex::new(&shape)?.captures(&text);
+        let found = found.with_context(|| format!("{file} has no {name} in seconds"))?;
+        Ok(found[1].parse::<u64>()?)
+    });
+    seconds.into_iter().sum()
 }
 
 /// A database's address in parts, by the keys of the service.

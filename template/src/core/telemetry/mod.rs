@@ -17,6 +17,7 @@ pub mod panics;
 mod waiting;
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use tracing_subscriber::{
     Layer, Registry,
@@ -120,7 +121,10 @@ pub fn rest() {
     waiting::rest();
 }
 
-/// Writes and sends what still waits, and returns within two seconds. Call it last: what is traced or logged later stays here.
+/// How long [`flush`] may take. It comes on top of the time to stop: a collector that is away shall not hold up the end for longer.
+pub const FLUSH: Duration = Duration::from_secs(2);
+
+/// Writes and sends what still waits, and returns within [`FLUSH`]. Call it last: what is traced or logged later stays here.
 pub fn flush() {
     waiting::flush();
     #[cfg(feature = "otlp")]

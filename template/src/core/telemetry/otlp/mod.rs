@@ -26,7 +26,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 
 use self::{exporter::Exporter, filter::Traced, logs::LogRecords};
-use super::{BoxLayer, Sent, build, context::TraceContext};
+use super::{BoxLayer, FLUSH, Sent, build, context::TraceContext};
 use crate::core::config::{Config, OtelConfig, TracesSampler};
 
 pub use self::exporter::OtlpError;
@@ -37,9 +37,6 @@ const QUEUE: usize = 2048;
 const BATCH: usize = 512;
 /// How long they wait for more, at most.
 const DELAY: Duration = Duration::from_secs(2);
-
-/// How long the last ones may take when the service ends. It comes on top of the time to stop.
-const FLUSH: Duration = Duration::from_secs(2);
 
 static STARTED: OnceLock<Started> = OnceLock::new();
 
@@ -70,7 +67,7 @@ pub(super) fn start(config: &Config) -> Result<Sent, OtlpError> {
     Ok(sent)
 }
 
-/// Sends what still waits, for two seconds at most. Spans and log records that come later are lost.
+/// Sends what still waits, for [`FLUSH`] at most. Spans and log records that come later are lost.
 pub(super) fn flush() {
     let Some(Started { traces, logs }) = STARTED.get() else {
         return;
