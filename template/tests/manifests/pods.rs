@@ -47,10 +47,19 @@ fn nobody_is_root_and_everybody_is_who_the_image_says() {
         for pod in rendering.pods() {
             let place = format!("{}: {}: securityContext", rendering.name, pod.owner);
             let context = pod.spec.security_context.unwrap_or_default();
-            assert_eq!(context.run_as_non_root, Some(true), "{place}: runAsNonRoot");
+            assert_eq!(
+                context.run_as_non_root,
+                Some(true),
+                "{place}: set `runAsNonRoot: true`, or the namespace's standard `restricted` refuses the pod"
+            );
             let user = context.run_as_user.zip(context.run_as_group);
-            let (uid, gid) = user.unwrap_or_else(|| panic!("{place}: runAsUser and runAsGroup"));
-            assert!(uid > 0 && gid > 0, "{place}: {uid}:{gid} is root");
+            let (uid, gid) = user.unwrap_or_else(|| {
+                panic!("{place}: set runAsUser and runAsGroup, the numbers of USER in the Dockerfile: an image may have a name there, which nobody can check")
+            });
+            assert!(
+                uid > 0 && gid > 0,
+                "{place}: runAsUser and runAsGroup: {uid}:{gid} is root: take the numbers of USER in the Dockerfile"
+            );
             if let Some(of_image) = user_of_the_image() {
                 assert_eq!(
                     (uid, gid),
@@ -61,13 +70,13 @@ fn nobody_is_root_and_everybody_is_who_the_image_says() {
             assert_eq!(
                 context.fs_group,
                 Some(gid),
-                "{place}: fsGroup: without it nobody can read the secrets"
+                "{place}: set fsGroup to runAsGroup: secrets are mounted for that group only, and the service could not read them"
             );
             let seccomp = context.seccomp_profile.map(|profile| profile.type_);
             assert_eq!(
                 seccomp.as_deref(),
                 Some("RuntimeDefault"),
-                "{place}: seccompProfile"
+                "{place}: set `seccompProfile: {{type: RuntimeDefault}}`, or the namespace's standard `restricted` refuses the pod"
             );
         }
     }
@@ -80,25 +89,33 @@ fn containers_gain_no_rights_and_write_only_where_they_may() {
         assert_eq!(
             context.read_only_root_filesystem,
             Some(true),
-            "{place}: readOnlyRootFilesystem"
+            "{place}: securityContext: set `readOnlyRootFilesystem: true`: who breaks in can leave nothing behind. What has to write gets an \
+             emptyDir"
         );
         assert_eq!(
             context.allow_privilege_escalation,
             Some(false),
-            "{place}: allowPrivilegeEscalation"
+            "{place}: securityContext: set `allowPrivilegeEscalation: false`, or the namespace's standard `restricted` refuses the pod"
         );
-        assert_ne!(context.privileged, Some(true), "{place}: privileged");
+        assert_ne!(
+            context.privileged,
+            Some(true),
+            "{place}: securityContext: take `privileged` away: it is root on the node"
+        );
         let capabilities = context.capabilities.unwrap_or_default();
         assert_eq!(
             capabilities.drop,
             Some(vec!["ALL".to_owned()]),
-            "{place}: capabilities.drop"
+            "{place}: securityContext: set `capabilities: {{drop: [ALL]}}`: none is needed above port 1024"
         );
-        assert_eq!(capabilities.add, None, "{place}: capabilities.add");
+        assert_eq!(
+            capabilities.add, None,
+            "{place}: securityContext: take `capabilities.add` away: none is needed above port 1024"
+        );
         assert_eq!(
             (context.run_as_user, context.run_as_group),
             (None, None),
-            "{place}: the pod says who it is"
+            "{place}: securityContext: take runAsUser and runAsGroup away: the pod says for all its containers who it is"
         );
     });
 }
@@ -139,12 +156,12 @@ fn pods_know_nothing_of_the_cluster() {
             assert_eq!(
                 spec.automount_service_account_token,
                 Some(false),
-                "{place}: automountServiceAccountToken"
+                "{place}: set `automountServiceAccountToken: false`: who breaks in would have a key to the cluster"
             );
             assert_eq!(
                 spec.enable_service_links,
                 Some(false),
-                "{place}: enableServiceLinks: a Service called `database` would set DATABASE_PORT"
+                "{place}: set `enableServiceLinks: false`: a Service called `database` would set DATABASE_PORT"
             );
             let shared = [
                 spec.host_network,
@@ -154,13 +171,25 @@ fn pods_know_nothing_of_the_cluster() {
             ];
             assert!(
                 !shared.contains(&Some(true)),
-                "{place}: hostNetwork, hostPID, hostIPC, shareProcessNamespace"
+                "{place}: take hostNetwork, hostPID, hostIPC and shareProcessNamespace away: they show a pod what is not its own"
             );
             assert!(
                 spec.service_account_name.is_some(),
-                "{place}: `default` may have rights: serviceAccountName"
+                "{place}: set `serviceAccountName: api`, which has no rights: `default` may have some"
             );
         }
+    }
+}
+
+/// Why an image means no release, if it doesn't.
+fn no_release(image: &str) -> Option<&'static str> {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    match name.split_once(':') {
+        None => Some("it has no tag: the overlay's `images` sets newTag"),
+        Some((_, tag)) if !tag.contains(|c: char| c.is_ascii_digit()) => Some(
+            "it is another one tomorrow: the overlay's `images` sets newTag to one release, which has a number",
+        ),
+        Some(_) => None,
     }
 }
 
@@ -168,20 +197,40 @@ fn pods_know_nothing_of_the_cluster() {
 fn every_image_has_a_tag_that_means_one_release() {
     for_every_container(|place, _, _, container| {
         let image = container.image.as_deref().unwrap_or_default();
-        let name = image.rsplit('/').next().unwrap_or_default();
-        let tag = name.split_once(':').map(|(_, tag)| tag);
-        let tag = tag.unwrap_or_else(|| {
-            panic!("{place}: {image} has no tag: the overlay's `images` sets newTag")
-        });
-        assert!(
-            !["", "latest"].contains(&tag),
-            "{place}: {image} is another one tomorrow"
-        );
-        assert!(
-            tag.contains(|c: char| c.is_ascii_digit()),
-            "{place}: {image}: `{tag}` names no release"
-        );
+        let wrong = no_release(image);
+        assert_eq!(wrong, None, "{place}: {image}");
     });
+}
+
+/// The tag goes into labels and into the Job's name, which have room for 63 characters.
+#[test]
+fn the_image_of_the_service_is_told_by_its_tag() {
+    for rendering in renderings() {
+        let image = rendering.api().main().image.clone().unwrap_or_default();
+        assert!(
+            !image.contains('@'),
+            "{}: {image}: a digest can't be the tag: labels and the Job's name would get too long. Set newTag in the overlay's `images`, and \
+             take `digest` away; have the registry refuse to move tags",
+            rendering.name
+        );
+    }
+}
+
+#[test]
+fn images_that_mean_no_release_are_found() {
+    for image in [
+        "postgres",
+        "registry:5000/service",
+        "service:latest",
+        "service:main",
+        "service:",
+    ] {
+        assert!(no_release(image).is_some(), "{image}");
+    }
+    let digest = "service@sha256:8f1c0e6a5d3b2f47";
+    for image in ["registry:5000/team/service:1.2.3", digest] {
+        assert_eq!(no_release(image), None, "{image}");
+    }
 }
 
 #[test]
@@ -198,11 +247,16 @@ fn replicas_are_spread_over_zones_and_nodes() {
                 .iter()
                 .find(|constraint| constraint.topology_key == key);
             let constraint = constraint
-                .unwrap_or_else(|| panic!("{}: nothing is spread over {key}", rendering.name));
+                .unwrap_or_else(|| {
+                    panic!(
+                        "{}: add {key} to topologySpreadConstraints in k8s/base/deployment.yaml, or all replicas may fail together",
+                        rendering.name
+                    )
+                });
             let selector = constraint.label_selector.clone().unwrap_or_default();
             assert!(
                 crate::objects::selects(&selector, &api.labels),
-                "{}: {key}: labelSelector",
+                "{}: topologySpreadConstraints: the labelSelector of {key} has to choose the labels of the pods, or nothing is spread",
                 rendering.name
             );
         }

@@ -93,9 +93,12 @@ fn every_container_is_promised_what_it_needs_and_can_take_no_node_down() {
                 for what in ["cpu", "memory"] {
                     assert!(
                         requested(container, what).is_some(),
-                        "{place}: request {what}"
+                        "{place}: add {what} to resources.requests, or it is put on a node that has none left"
                     );
-                    assert!(limited(container, what).is_some(), "{place}: limit {what}");
+                    assert!(
+                        limited(container, what).is_some(),
+                        "{place}: add {what} to resources.limits, or it may take all that its node has"
+                    );
                 }
             }
         }
@@ -106,7 +109,8 @@ fn every_container_is_promised_what_it_needs_and_can_take_no_node_down() {
         );
         assert_eq!(
             request, limit,
-            "{}: memory that is not promised may be missing when it is needed",
+            "{}: make the request and the limit of memory the same in k8s/base/deployment.yaml: what is not promised may be missing when it \
+             is needed",
             rendering.name
         );
     }
@@ -143,13 +147,13 @@ fn surge(rendering: &Rendering) -> u32 {
     assert_eq!(
         update.max_unavailable,
         Some(IntOrString::Int(0)),
-        "{}: a new pod has to serve before an old one goes: maxUnavailable",
+        "{}: set `maxUnavailable: 0` in k8s/base/deployment.yaml: a new pod has to serve before an old one goes",
         rendering.name
     );
     match update.max_surge {
         Some(IntOrString::Int(pods)) if pods > 0 => pods.unsigned_abs(),
         other => panic!(
-            "{}: maxSurge is {other:?}, and should be a number of pods",
+            "{}: maxSurge is {other:?}: make it a number of pods in k8s/base/deployment.yaml, or nobody can add up their connections",
             rendering.name
         ),
     }
@@ -165,7 +169,8 @@ fn the_pools_of_all_pods_fit_into_the_database() {
         let database = config.section::<DatabaseConfig>();
         assert_eq!(
             database.expected_replicas, most,
-            "{}: DATABASE_EXPECTED_REPLICAS should be maxReplicas of the autoscaler and maxSurge of the Deployment together",
+            "{}: set DATABASE_EXPECTED_REPLICAS in the overlay's settings.env to maxReplicas of the autoscaler and maxSurge of the Deployment \
+             together: by it the service warns at start if the pools don't fit",
             rendering.name
         );
         let limit = autoscaler
@@ -194,20 +199,15 @@ fn the_autoscaler_counts_what_the_pods_request() {
         let deployment = rendering.deployment();
         let target = autoscaler.spec.unwrap().scale_target_ref;
         assert_eq!(
-            Some(target.name),
-            deployment.metadata.name,
-            "{}: scaleTargetRef",
-            rendering.name
-        );
-        assert_eq!(
-            target.kind, "Deployment",
-            "{}: scaleTargetRef",
+            (target.kind.as_str(), Some(target.name)),
+            ("Deployment", deployment.metadata.name),
+            "{}: scaleTargetRef in k8s/base/autoscaler.yaml should name the Deployment, or nothing is scaled",
             rendering.name
         );
         let replicas = deployment.spec.unwrap().replicas;
         assert_eq!(
             replicas, None,
-            "{}: each apply would set `replicas`, whatever the autoscaler decided: leave it out",
+            "{}: take `replicas` out of the Deployment: each apply would set it, whatever the autoscaler decided",
             rendering.name
         );
     }
@@ -223,18 +223,18 @@ fn nodes_can_be_emptied_pod_by_pod() {
         let spec = budget.spec.unwrap();
         assert!(
             selects(&spec.selector.unwrap(), &rendering.api().labels),
-            "{}: the budget's selector",
+            "{}: the selector in k8s/base/disruption-budget.yaml should choose the labels of the pods that serve, or it protects nobody",
             rendering.name
         );
         assert_eq!(
             spec.max_unavailable,
             Some(IntOrString::Int(1)),
-            "{}: maxUnavailable",
+            "{}: set `maxUnavailable: 1` in k8s/base/disruption-budget.yaml: 0 keeps nodes from being emptied, more takes several pods at once",
             rendering.name
         );
         assert_eq!(
             spec.min_available, None,
-            "{}: minAvailable with one replica allows nothing",
+            "{}: take minAvailable out of k8s/base/disruption-budget.yaml: with one replica it keeps its node from being emptied",
             rendering.name
         );
     }
