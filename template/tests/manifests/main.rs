@@ -1,7 +1,7 @@
 //! The manifests in `k8s/` and the code say the same. Each overlay is rendered, read into Kubernetes' own types, and compared with what
 //! the service itself says about its settings, its routes and its times.
 //!
-//! That takes kubectl, 1.27 or newer: the one that `TEST_KUBECTL` names, or one on the PATH. Where there is none, nothing is tested, and
+//! That takes kubectl, 1.32 or newer: the one that `TEST_KUBECTL` names, or one on the PATH. Where there is none, nothing is tested, and
 //! that is said.
 
 #![expect(
