@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     kubectl::{Copy, Rendering, kubectl, parse},
     project::project_file,
+    strictness::problems,
 };
 
 /// An example in YAML: the page that it stands on, the overlay that it is added to, and the components that it is about.
@@ -52,13 +53,19 @@ fn second_deployment() -> Rendering {
     copy.named("a second deployment").render()
 }
 
-/// The example as it stands on its page.
+/// What an example adds, as it stands on its page.
 #[track_caller]
 fn text((page, overlay, _): Example) -> Value {
     let first = format!("# k8s/overlays/{overlay}/kustomization.yaml, added to what is there");
+    block(page, &first)
+}
+
+/// The block of a page that begins with this line.
+#[track_caller]
+fn block(page: &str, first: &str) -> Value {
     let text = fs::read_to_string(project_file(page)).unwrap();
     let mut blocks = text.split("```yaml\n").skip(1);
-    let block = blocks.find(|block| block.lines().next() == Some(&first));
+    let block = blocks.find(|block| block.lines().next() == Some(first));
     let block = block.unwrap_or_else(|| panic!("{page} has no example `{first}`"));
     let (block, _) = block.split_once("```").expect("an example has an end");
     parse(block)
@@ -142,6 +149,47 @@ fn dumps_stay_on_the_volume_that_is_claimed() {
     let mut volumes = pod.unwrap().spec.volumes.iter().flatten();
     let backup = volumes.find(|volume| volume.name == "backup").unwrap();
     assert!(backup.persistent_volume_claim.is_some() && backup.empty_dir.is_none());
+}
+
+/// It is put in place by hand, in a hurry: with the image, the rights and the names of what is there.
+#[test]
+fn the_pod_that_restores_fits_the_backup_and_the_service() {
+    if kubectl().is_none() {
+        return;
+    }
+    let restore = block("docs/backups.md", "# restore.yaml");
+    assert_eq!(problems(&restore), [""; 0]);
+    let rendering = unchanged(VOLUME).render();
+    let pods = rendering.pods();
+    let backup = pods.iter().find(|pod| pod.owner.starts_with("CronJob "));
+    let backup = serde_json::to_value(&backup.unwrap().spec).unwrap();
+    assert_eq!(
+        restore["spec"]["securityContext"],
+        backup["securityContext"]
+    );
+    let (container, dumps) = (
+        &restore["spec"]["containers"][0],
+        &backup["initContainers"][0],
+    );
+    for field in ["image", "securityContext"] {
+        assert_eq!(container[field], dumps[field], "{field}");
+    }
+
+    let labels = rendering.api().labels;
+    let service = &labels["app.kubernetes.io/name"];
+    let own = |name: &Value| name.as_str().unwrap().replace("my-service", service);
+    let settings = own(&container["envFrom"][0]["configMapRef"]["name"]);
+    assert!(rendering.config_map(&settings).is_some(), "{settings}");
+    let secret = own(&restore["spec"]["volumes"][0]["secret"]["secretName"]);
+    let job = pods.iter().find(|pod| pod.owner.starts_with("Job "));
+    let mut volumes = job.unwrap().spec.volumes.iter().flatten();
+    assert!(
+        volumes.any(|volume| {
+            let mounted = volume.secret.as_ref();
+            mounted.and_then(|mounted| mounted.secret_name.as_ref()) == Some(&secret)
+        }),
+        "{secret} is not what the Job mounts"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     autoscaling::v2::HorizontalPodAutoscaler,
     batch::v1::{CronJob, Job},
-    core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount},
+    core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount},
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
@@ -39,6 +39,7 @@ pub(crate) fn problems(object: &Value) -> Vec<String> {
     match (text("apiVersion"), text("kind")) {
         ("v1", "ConfigMap") => read::<ConfigMap>(object),
         ("v1", "PersistentVolumeClaim") => read::<PersistentVolumeClaim>(object),
+        ("v1", "Pod") => read::<Pod>(object),
         ("v1", "Secret") => read::<Secret>(object),
         ("v1", "Service") => read::<Service>(object),
         ("v1", "ServiceAccount") => read::<ServiceAccount>(object),
