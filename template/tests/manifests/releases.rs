@@ -194,7 +194,7 @@ fn a_new_pod_waits_for_the_migrations_before_it_serves() {
         let place = format!("{}: the initContainers", rendering.name);
         let before = rendering.api().spec.init_containers.unwrap_or_default();
         let wait = before.iter().find_map(|container| {
-            let [migrate, status, wait] = &container.args.as_deref()?[..] else {
+            let [migrate, status, wait] = container.args.as_deref()? else {
                 return None;
             };
             let wait = wait.strip_prefix("--wait=")?.parse().ok()?;
