@@ -17,6 +17,7 @@ use crate::{http, service, tools};
 const SERVE: &str = "cargo run --features lab";
 const SERVE_WITH_SETTINGS: &str =
     "DATABASE_POOL_MAX_SIZE=5 LAB_DELAY_MS=200 cargo run --features lab";
+const TEST: &str = "cargo test --features lab --test lab";
 const ASK: &str = "curl http://127.0.0.1:8080/lab/patterns/per_request";
 
 /// With stand-ins for Docker and cargo, of which the check sees how they are called.
@@ -53,7 +54,7 @@ pub(super) fn checks() -> Vec<Check> {
             "a project with the lab and without examples is sound, with the feature and without, and serves what docs/lab.md names",
             alone,
         )
-        .typing(&[SERVE, SERVE_WITH_SETTINGS, ASK]),
+        .typing(&[SERVE, SERVE_WITH_SETTINGS, TEST, ASK]),
     ]
 }
 
@@ -93,6 +94,12 @@ fn alone(cx: &Context<'_>) -> Outcome {
     let project = cx.project(&request)?;
     with_the_feature(cx, &project)?;
     template::documentation(cx, &project)?;
+    let mut test = cx.typed(TEST, &project, &[]);
+    cx.share_builds(&mut test, &project);
+    cx.step(
+        &mut test,
+        "the lab's tests do not pass as its page types them",
+    )?;
 
     for (line, size) in [(SERVE, 10), (SERVE_WITH_SETTINGS, 5)] {
         let mut command = cx.typed(line, &project, &[]);
