@@ -34,7 +34,13 @@ async fn ask_until_refused(address: SocketAddr) -> Course {
     loop {
         let mut client = match Client::connect(address).await {
             Ok(client) => client,
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            // Reset, if it was about to be made when the port closed: it was accepted by nobody, and nothing was asked yet.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset
+                ) =>
+            {
                 course.refused = Some(Instant::now());
                 return course;
             }
