@@ -101,6 +101,8 @@ fn alone(cx: &Context<'_>) -> Outcome {
         "the lab's tests do not pass as its page types them",
     )?;
 
+    // Whoever waits for the service below doesn't wait for the compiler.
+    cx.build(&project, &["--features", "lab"])?;
     for (line, size) in [(SERVE, 10), (SERVE_WITH_SETTINGS, 5)] {
         let mut command = cx.typed(line, &project, &[]);
         cx.share_builds(&mut command, &project);
