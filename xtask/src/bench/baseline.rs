@@ -74,3 +74,51 @@ impl Baseline {
 fn file(repo: &Repo) -> PathBuf {
     repo.root().join("bench/baseline.json")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::samples::number;
+    use super::*;
+
+    /// The page is written by hand: a new baseline without a new page would leave figures that nobody measured.
+    #[test]
+    fn the_page_about_performance_has_these_figures() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+        let page = read("docs/performance.md");
+        let json: Value = serde_json::from_str(&read("bench/baseline.json")).unwrap();
+        for goal in GOALS {
+            let figure = json["figures"][goal.id].as_f64().unwrap();
+            let row = format!("| {} | {} {}", goal.bound, number(figure), goal.unit);
+            let verdict = match goal.bound.is_met(figure) {
+                Some(true) => "| met |",
+                Some(false) => "| **missed** |",
+                None => "| only reported |",
+            };
+            let mut lines = page.lines();
+            assert!(
+                lines.any(|line| line.contains(&row) && line.ends_with(verdict)),
+                "docs/performance.md has no row with `{row}` and `{verdict}`"
+            );
+        }
+        let date = json["machine"]["date"].as_str().unwrap();
+        let day = date.split(' ').next().unwrap();
+        for (path, text) in [
+            ("docs/performance.md", &page),
+            ("README.md", &read("README.md")),
+        ] {
+            assert!(text.contains(day), "{path} is not of {day}");
+        }
+        let counted: BTreeMap<String, f64> =
+            serde_json::from_str(&read("bench/instructions.json")).unwrap();
+        for (ask, instructions) in counted {
+            let told = format!("{:.0} k", instructions / 1e3);
+            assert!(
+                page.contains(&told),
+                "docs/performance.md says nothing of {told} ({ask})"
+            );
+        }
+    }
+}

@@ -61,10 +61,10 @@ impl Machine {
         })
     }
 
-    /// Whether it is of the kind that was written down.
+    /// Whether it is of the kind that was written down, and what ran on it was compiled in the same way.
     pub(super) fn is_like(&self, other: &Value) -> bool {
         let now = self.json();
-        ["processor", "cores", "memory"]
+        ["processor", "cores", "memory", "profile"]
             .iter()
             .all(|key| now[key] == other[key])
     }
