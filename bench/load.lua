@@ -1,10 +1,6 @@
 -- What wrk sends. After `--`: `same` for the same request each time; `each FILE` for the path with one of the file's lines behind it,
 -- by chance; `new WORD` for users that are created, whose addresses begin with the word.
 
-local function same()
-   return wrk.format()
-end
-
 local function each(file)
    local requests = {}
    for line in io.lines(file) do
@@ -34,10 +30,8 @@ function init(args)
       request = each(args[2])
    elseif args[1] == "new" then
       request = new(args[2])
-   else
-      local text = same()
-      request = function() return text end
    end
+   -- Else wrk has made the one request itself, and asks no function for each.
 end
 
 -- One line for the program that started wrk.
