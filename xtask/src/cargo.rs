@@ -14,22 +14,27 @@ fn is_cargos_own(key: &OsStr) -> bool {
         || key == "APP_CONFIG_DIR"
 }
 
+/// What the keys of a service begin with: those of the environment, and of each section of its configuration.
+const PREFIXES: [&str; 15] = [
+    "APP_",
+    "SERVER_",
+    "DATABASE_",
+    "HTTP_CLIENT_",
+    "STREAM_",
+    "BATCH_",
+    "COALESCING_",
+    "IDEMPOTENCY_",
+    "CORS_",
+    "RATE_LIMIT_",
+    "DOCS_",
+    "LOG_",
+    "OTEL_",
+    "UPSTREAM_",
+    "LAB_",
+];
+
 /// Settings of a service: those of whoever runs this tool must not reach the services it starts.
 fn is_a_services_own(key: &OsStr) -> bool {
-    const PREFIXES: [&str; 12] = [
-        "APP_",
-        "SERVER_",
-        "DATABASE_",
-        "HTTP_CLIENT_",
-        "STREAM_",
-        "CORS_",
-        "RATE_LIMIT_",
-        "DOCS_",
-        "LOG_",
-        "OTEL_",
-        "UPSTREAM_",
-        "LAB_",
-    ];
     let key = key.to_string_lossy();
     key == "RUST_LOG" || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
@@ -60,4 +65,30 @@ pub(crate) fn cargo<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a s
     );
     command.args(arguments);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::repo::Repo;
+    use crate::tree::Tree;
+
+    #[test]
+    fn the_settings_of_every_section_are_known() {
+        let template = Repo::find().unwrap().template().join("src");
+        let mut registered = BTreeSet::from(["APP_".to_owned()]);
+        for bytes in Tree::read(&template).unwrap().0.values() {
+            for line in String::from_utf8_lossy(bytes).lines() {
+                let section = line.split_once("register_section! { \"");
+                if let Some((prefix, _)) = section.and_then(|(_, rest)| rest.split_once('"'))
+                    && !line.trim_start().starts_with("//")
+                {
+                    registered.insert(prefix.to_owned());
+                }
+            }
+        }
+        assert_eq!(registered, PREFIXES.map(str::to_owned).into());
+    }
 }
