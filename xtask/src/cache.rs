@@ -29,6 +29,11 @@ impl Cache {
         })
     }
 
+    /// Where everything of this checkout is compiled.
+    pub(crate) fn build(&self) -> &Path {
+        &self.build
+    }
+
     /// A folder for what the checks of this checkout make.
     pub(crate) fn checks(&self, what: &str) -> PathBuf {
         self.build.join("checks").join(what)

@@ -14,6 +14,7 @@ mod checks;
 mod cli;
 mod commands;
 mod context;
+mod disk;
 mod document;
 mod generate;
 mod http;

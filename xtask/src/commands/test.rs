@@ -10,6 +10,7 @@ use crate::check::{Check, Tier};
 use crate::checks;
 use crate::cli::TestOptions;
 use crate::context::Shared;
+use crate::disk;
 use crate::process;
 use crate::repo::Repo;
 use crate::runner;
@@ -31,6 +32,9 @@ pub(crate) fn run(options: &TestOptions) -> Result<ExitCode> {
     }
     let cache = Cache::of(&repo)?;
     let _alone = one_run_at_a_time(&cache)?;
+    if let Some(warning) = disk::warning(cache.build())? {
+        runner::say(&warning);
+    }
     let skipped = if options.filters.is_empty() {
         0
     } else {

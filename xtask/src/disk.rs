@@ -1,0 +1,111 @@
+//! Whether the disk has room for what a run compiles.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use ignore::WalkBuilder;
+use rustix::fs::statvfs;
+
+/// What the default checks need when nothing is compiled yet, estimated from a build folder that many runs had used: there lay 7 GB, and 12 GB
+/// of incremental state, which `CARGO_INCREMENTAL=0` saves. The rest is for what databases, packages and linkers need meanwhile.
+const COLD_RUN: u64 = 10 * GB;
+const INCREMENTAL: u64 = 12 * GB;
+const GB: u64 = 1_000_000_000;
+
+/// Says what is wrong if the disk of `build`, the existing folder that is compiled into, has not enough room for the checks. A run may
+/// still end well, as not all of them need as much: this is no refusal.
+pub(crate) fn warning(build: &Path) -> Result<Option<String>> {
+    let incremental = std::env::var_os("CARGO_INCREMENTAL").is_none_or(|set| set != "0");
+    let full = if incremental {
+        COLD_RUN + INCREMENTAL
+    } else {
+        COLD_RUN
+    };
+    let free = free(build)?;
+    if free >= full {
+        return Ok(None);
+    }
+    Ok(shortage(free, full, compiled(build, incremental)).map(|what| {
+        let less = if incremental {
+            "; CARGO_INCREMENTAL=0 needs less"
+        } else {
+            ""
+        };
+        format!(
+            "warning  {what}\n  where    {}\n  free it  cargo clean --manifest-path template/Cargo.toml{less}",
+            build.display()
+        )
+    }))
+}
+
+/// What is missing of a cold run's `full` need, if anything is: what is compiled already needs no room any more.
+fn shortage(free: u64, full: u64, compiled: u64) -> Option<String> {
+    let needed = full.saturating_sub(compiled);
+    (free < needed).then(|| {
+        format!(
+            "the disk may fill up: {} GB are free, and the checks may need {} GB more",
+            in_gb(free),
+            in_gb(needed)
+        )
+    })
+}
+
+/// In tenths.
+fn in_gb(bytes: u64) -> String {
+    format!("{}.{}", bytes / GB, bytes % GB / (GB / 10))
+}
+
+/// What anybody may still write to the disk that holds `folder`.
+fn free(folder: &Path) -> Result<u64> {
+    let disk = statvfs(folder)
+        .with_context(|| format!("cannot ask how full the disk of {} is", folder.display()))?;
+    Ok(disk.f_bavail * disk.f_frsize)
+}
+
+/// The bytes that are compiled in `build` already; incremental state counts only if more of it is kept.
+fn compiled(build: &Path, incremental: bool) -> u64 {
+    let files = WalkBuilder::new(build.join("debug"))
+        .standard_filters(false)
+        .filter_entry(move |entry| incremental || entry.file_name() != "incremental")
+        .build();
+    files
+        .flatten()
+        .filter_map(|entry| fs::symlink_metadata(entry.path()).ok())
+        .filter(fs::Metadata::is_file)
+        .map(|file| file.len())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_may_fill_up_is_named_with_what_is_missing() {
+        assert_eq!(
+            shortage(3_250_000_000, 10 * GB, GB).unwrap(),
+            "the disk may fill up: 3.2 GB are free, and the checks may need 9.0 GB more"
+        );
+    }
+
+    #[test]
+    fn what_is_compiled_already_needs_no_room() {
+        assert_eq!(shortage(COLD_RUN, COLD_RUN, 0), None);
+        assert_eq!(shortage(4 * GB, COLD_RUN, 7 * GB), None);
+        assert_eq!(shortage(0, COLD_RUN, 2 * COLD_RUN), None);
+    }
+
+    #[test]
+    fn incremental_state_counts_only_if_it_is_kept() {
+        let build = tempfile::tempdir().unwrap();
+        for folder in ["debug/deps", "debug/incremental/app"] {
+            let folder = build.path().join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("file"), [0; 1000]).unwrap();
+        }
+        assert_eq!(compiled(build.path(), false), 1000);
+        assert_eq!(compiled(build.path(), true), 2000);
+        assert!(free(build.path()).unwrap() > 0);
+    }
+}
