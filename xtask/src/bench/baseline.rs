@@ -9,18 +9,16 @@ use serde_json::{Value, json};
 
 use super::goals::{GOALS, Goal};
 use super::machine::Machine;
-use super::report::Run;
+use super::report::{ASKS, Run, pages};
+use super::samples::Spread;
 use crate::repo::Repo;
 
 /// How much worse a figure may be than the baseline. The same binary differs so much between two runs on a machine with other work.
 pub(super) const TOLERANCE: f64 = 0.2;
 
-/// The medians of the goals' figures.
+/// A run that others are compared with, and that the documents tell of.
 #[derive(Debug, Default)]
-pub(super) struct Baseline {
-    figures: BTreeMap<String, f64>,
-    machine: Value,
-}
+pub(super) struct Baseline(Value);
 
 impl Baseline {
     /// Reads it; empty if there is none.
@@ -30,15 +28,9 @@ impl Baseline {
             return Ok(Self::default());
         }
         let text = fs::read_to_string(&file)?;
-        let json: Value = serde_json::from_str(&text)
+        let json = serde_json::from_str(&text)
             .with_context(|| format!("{} is no JSON", file.display()))?;
-        let figures = json["figures"].as_object().into_iter().flatten();
-        Ok(Self {
-            figures: figures
-                .filter_map(|(id, figure)| Some((id.clone(), figure.as_f64()?)))
-                .collect(),
-            machine: json["machine"].clone(),
-        })
+        Ok(Self(json))
     }
 
     /// Reads it; there has to be one.
@@ -50,75 +42,71 @@ impl Baseline {
         Self::read(repo)
     }
 
-    /// The figure to compare with on this machine. Ratios are good for any; milliseconds of another machine say nothing.
+    /// The figure to compare with on this machine. Ratios are good for any; milliseconds of another machine say nothing, and nothing
+    /// does of what was compiled in another way.
     pub(super) fn figure(&self, goal: &Goal, machine: &Machine) -> Option<f64> {
-        let figure = self.figures.get(goal.id).copied();
-        figure.filter(|_| goal.is_ratio() || machine.is_like(&self.machine))
+        let measured_on = &self.0["machine"];
+        let comparable = machine.has_profile_of(measured_on)
+            && (goal.is_ratio() || machine.is_like(measured_on));
+        let figure = self.spread(goal).filter(|_| comparable)?;
+        Some(figure.median)
     }
 
-    /// Writes what a run measured.
-    pub(super) fn write(repo: &Repo, run: &Run) -> Result<PathBuf> {
-        let figures = GOALS.iter().filter_map(|goal| {
-            let figure = goal.figure(&run.samples)?;
-            Some((goal.id, (figure.median * 1e3).round() / 1e3))
-        });
-        let figures: BTreeMap<_, _> = figures.collect();
-        let json =
-            json!({ "machine": run.machine.json(), "command": run.command, "figures": figures });
+    /// The figure of a goal.
+    pub(super) fn spread(&self, goal: &Goal) -> Option<Spread> {
+        let figure = &self.0["figures"][goal.id];
+        let part = |name: &str| figure[name].as_f64();
+        Some(Spread {
+            median: part("median")?,
+            min: part("min")?,
+            max: part("max")?,
+        })
+    }
+
+    /// What a server's requests came to, such as `get/service/cpu`.
+    pub(super) fn of_requests(&self, key: &str) -> Option<f64> {
+        self.0["requests"][key].as_f64()
+    }
+
+    /// The day it was measured, such as `2026-11-29`.
+    pub(super) fn day(&self) -> Option<&str> {
+        self.0["machine"]["date"].as_str()?.split(' ').next()
+    }
+
+    /// Makes a run the baseline, and writes it into the file and the documents; returns what was written.
+    pub(super) fn write(repo: &Repo, run: &Run) -> Result<Vec<PathBuf>> {
+        let baseline = Self::of(run);
         let file = file(repo);
-        fs::write(&file, format!("{json:#}\n"))?;
-        Ok(file)
+        fs::write(&file, format!("{:#}\n", baseline.0))?;
+        let mut written = vec![file];
+        written.extend(pages::write(repo, &baseline)?);
+        Ok(written)
+    }
+
+    /// What a run measured.
+    pub(super) fn of(run: &Run) -> Self {
+        let rounded = |value: f64| (value * 1e3).round() / 1e3;
+        let figures = GOALS.iter().filter_map(|goal| {
+            let Spread { median, min, max } = goal.figure(&run.samples)?;
+            let [median, min, max] = [median, min, max].map(rounded);
+            Some((goal.id, json!({ "median": median, "min": min, "max": max })))
+        });
+        let requests = run.samples.iter().filter_map(|(key, values)| {
+            let is_of_requests = ASKS
+                .iter()
+                .any(|(ask, _)| key.starts_with(&format!("{ask}/")));
+            let spread = Spread::of(values).filter(|_| is_of_requests)?;
+            Some((key, rounded(spread.median)))
+        });
+        Self(json!({
+            "machine": run.machine.json(),
+            "command": run.command,
+            "figures": figures.collect::<BTreeMap<_, _>>(),
+            "requests": requests.collect::<BTreeMap<_, _>>(),
+        }))
     }
 }
 
 fn file(repo: &Repo) -> PathBuf {
     repo.root().join("bench/baseline.json")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::super::samples::number;
-    use super::*;
-
-    /// The page is written by hand: a new baseline without a new page would leave figures that nobody measured.
-    #[test]
-    fn the_page_about_performance_has_these_figures() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
-        let page = read("docs/performance.md");
-        let json: Value = serde_json::from_str(&read("bench/baseline.json")).unwrap();
-        for goal in GOALS {
-            let figure = json["figures"][goal.id].as_f64().unwrap();
-            let row = format!("| {} | {} {}", goal.bound, number(figure), goal.unit);
-            let verdict = match goal.bound.is_met(figure) {
-                Some(true) => "| met |",
-                Some(false) => "| **missed** |",
-                None => "| only reported |",
-            };
-            let mut lines = page.lines();
-            assert!(
-                lines.any(|line| line.contains(&row) && line.ends_with(verdict)),
-                "docs/performance.md has no row with `{row}` and `{verdict}`"
-            );
-        }
-        let date = json["machine"]["date"].as_str().unwrap();
-        let day = date.split(' ').next().unwrap();
-        for (path, text) in [
-            ("docs/performance.md", &page),
-            ("README.md", &read("README.md")),
-        ] {
-            assert!(text.contains(day), "{path} is not of {day}");
-        }
-        let counted: BTreeMap<String, f64> =
-            serde_json::from_str(&read("bench/instructions.json")).unwrap();
-        for (ask, instructions) in counted {
-            let told = format!("{:.0} k", instructions / 1e3);
-            assert!(
-                page.contains(&told),
-                "docs/performance.md says nothing of {told} ({ask})"
-            );
-        }
-    }
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::stage::Profile;
+use crate::postgres::NOT_DURABLE;
 
 /// What is worth knowing of a machine.
 #[derive(Debug)]
@@ -42,7 +43,11 @@ impl Machine {
                 .to_owned(),
             kernel: said("uname", &["-sr"]),
             rust: said("rustc", &["--version"]),
-            postgres: said(psql.to_string_lossy().as_ref(), &["--version"]),
+            postgres: format!(
+                "{} with {}",
+                said(psql.to_string_lossy().as_ref(), &["--version"]),
+                NOT_DURABLE.join(", ")
+            ),
             profile: quick.into_iter().chain(changed).collect(),
         }
     }
@@ -61,12 +66,17 @@ impl Machine {
         })
     }
 
-    /// Whether it is of the kind that was written down, and what ran on it was compiled in the same way.
+    /// Whether it is of the kind that was written down.
     pub(super) fn is_like(&self, other: &Value) -> bool {
         let now = self.json();
-        ["processor", "cores", "memory", "profile"]
+        ["processor", "cores", "memory"]
             .iter()
             .all(|key| now[key] == other[key])
+    }
+
+    /// Whether what ran on it was compiled as what ran on the other one.
+    pub(super) fn has_profile_of(&self, other: &Value) -> bool {
+        self.json()["profile"] == other["profile"]
     }
 
     /// One sentence.

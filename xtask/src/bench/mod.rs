@@ -85,8 +85,9 @@ pub(crate) fn run(cx: &Context<'_>, plan: &Plan<'_>) -> Result<Vec<&'static str>
         plan.folder.display()
     ));
     if plan.write_baseline {
-        let file = Baseline::write(cx.repo(), &run)?;
-        say(&format!("  written     {}", file.display()));
+        for file in Baseline::write(cx.repo(), &run)? {
+            say(&format!("  written     {}", file.display()));
+        }
     }
     Ok(table.worse())
 }

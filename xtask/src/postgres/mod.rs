@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 
 pub(crate) use self::bouncer::Bouncer;
 pub(crate) use self::database::Database;
+pub(crate) use self::private::NOT_DURABLE;
 use self::private::Server;
 use self::programs::{find_client, find_programs};
 pub(crate) use self::secured::{Role, Secured};

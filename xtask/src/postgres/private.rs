@@ -104,6 +104,13 @@ impl Server {
     }
 }
 
+/// Its data is thrown away: nothing has to reach the disk.
+pub(crate) const NOT_DURABLE: [&str; 3] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+];
+
 /// Starts the server and waits until it is ready; none if it ends instead.
 fn serve(
     port: &str,
@@ -115,12 +122,9 @@ fn serve(
     for setting in [
         "listen_addresses=127.0.0.1",
         "max_connections=300", // every test has a pool of its own
-        // Its data is thrown away: nothing has to reach the disk.
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
     ]
     .iter()
+    .chain(&NOT_DURABLE)
     .chain(settings)
     {
         server.args(["-c", setting]);

@@ -1,5 +1,6 @@
 //! What came of a run, for people and programs.
 
+pub(super) mod pages;
 mod plot;
 mod table;
 
@@ -16,7 +17,7 @@ use super::machine::Machine;
 use super::samples::Samples;
 
 /// What was asked for in [`requests`](super::sections), in the order of the tables.
-const ASKS: [(&str, &str); 4] = [
+pub(super) const ASKS: [(&str, &str); 4] = [
     ("get", "GET by id"),
     ("list", "list of 20"),
     ("post", "POST"),

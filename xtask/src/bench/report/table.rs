@@ -158,3 +158,36 @@ impl<'r> Table<'r> {
         Who::ALL.into_iter().map(row).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::bench::machine::Machine;
+    use crate::bench::stage::Profile;
+
+    fn run(cpu: f64, profile: Profile) -> Run {
+        let mut samples = Samples::default();
+        samples.add("get/service/cpu", cpu);
+        samples.add("get/bare/cpu", 20.0);
+        Run {
+            samples,
+            machine: Machine::look(Path::new("psql"), profile),
+            command: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_worse_by_more_than_a_fifth_is_named() {
+        let baseline = Baseline::of(&run(30.0, Profile::Release));
+        let worse = |cpu, profile| Table::of(&run(cpu, profile), &baseline).worse();
+        for cpu in [20.0, 30.0, 35.9] {
+            assert_eq!(worse(cpu, Profile::Release), [""; 0], "{cpu}");
+        }
+        let name = GOALS[0].name;
+        assert_eq!(worse(36.1, Profile::Release), [name]);
+        // What is compiled in another way can't be compared.
+        assert_eq!(worse(36.1, Profile::Quick), [""; 0]);
+    }
+}

@@ -5,6 +5,7 @@ mod coalescing;
 mod connections;
 mod memory;
 mod requests;
+mod settings;
 mod start;
 mod stream;
 
@@ -21,6 +22,8 @@ use super::stage::Stage;
 pub(crate) enum Section {
     /// What a request costs: GET by id, list, POST, a static route; on all servers
     Requests,
+    /// GET by id with one setting changed: what each costs, or spares
+    Settings,
     /// One product that everybody wants, with and without sharing the query
     Coalescing,
     /// All rows of a large table as one answer
@@ -49,8 +52,9 @@ pub(crate) struct Pace {
 
 impl Section {
     /// What is measured unless something else is asked for: all but what compiles everything once more.
-    pub(crate) const DEFAULT: [Self; 6] = [
+    pub(crate) const DEFAULT: [Self; 7] = [
         Self::Requests,
+        Self::Settings,
         Self::Coalescing,
         Self::Stream,
         Self::Memory,
@@ -66,6 +70,7 @@ impl Section {
     ) -> Result<()> {
         match self {
             Self::Requests => requests::measure(stage, pace, samples),
+            Self::Settings => settings::measure(stage, pace, samples),
             Self::Coalescing => coalescing::measure(stage, pace, samples),
             Self::Stream => stream::measure(stage, pace, samples),
             Self::Memory => memory::measure(stage, pace, samples),

@@ -1,14 +1,17 @@
 //! What a request costs. All servers run all the time, and take turns.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use super::Pace;
 use crate::bench::samples::Samples;
 use crate::bench::servers::{Server, Who};
 use crate::bench::stage::Stage;
 use crate::bench::wrk::{Measured, Requests};
+use crate::http;
 use crate::progress::duration;
 use crate::runner::say;
 
@@ -46,6 +49,7 @@ pub(super) fn measure(stage: &Stage<'_>, pace: Pace, samples: &mut Samples) -> R
     for who in Who::ALL {
         servers.push((who, stage.start(who)?));
     }
+    answer_alike(stage, &servers)?;
     // Connections to the database are made, statements are prepared, caches are warm.
     for (_, server) in &servers {
         for ask in &asks {
@@ -92,6 +96,46 @@ pub(super) fn measure(stage: &Stage<'_>, pace: Pace, samples: &mut Samples) -> R
         }
     }
     Ok(())
+}
+
+/// Fails unless all servers answer with the same fields: a server that says less would look cheaper.
+fn answer_alike(stage: &Stage<'_>, servers: &[(Who, Server)]) -> Result<()> {
+    for path in [
+        format!("/api/v1/users/{}", stage.first("users")?),
+        "/api/v1/users".to_owned(),
+    ] {
+        let mut ours = None;
+        for (who, server) in servers {
+            let (status, body) = http::get(server.port(), &path)?;
+            ensure!(status == 200, "{}: {status} for {path}", who.describe());
+            let fields = fields(&serde_json::from_str(&body)?);
+            let ours = ours.get_or_insert_with(|| fields.clone());
+            ensure!(
+                fields == *ours,
+                "{path} has other fields from {} ({fields:?}) than from {} ({ours:?})",
+                who.describe(),
+                servers[0].0.describe()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The fields of an object, and of those in it, each with its path; of a list, those of its first.
+fn fields(value: &Value) -> BTreeSet<String> {
+    let below = |name: &str, value| {
+        let nested = fields(value).into_iter();
+        let nested = nested.map(|field| format!("{name}.{field}"));
+        nested.chain([name.to_owned()]).collect::<Vec<_>>()
+    };
+    match value {
+        Value::Object(object) => object
+            .iter()
+            .flat_map(|(name, value)| below(name, value))
+            .collect(),
+        Value::Array(list) => list.first().map(fields).unwrap_or_default(),
+        _ => BTreeSet::new(),
+    }
 }
 
 fn send(stage: &Stage<'_>, server: &Server, ask: &Ask, time: Duration) -> Result<Measured> {
