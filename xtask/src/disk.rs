@@ -13,7 +13,7 @@ const COLD_RUN: u64 = 10 * GB;
 const INCREMENTAL: u64 = 12 * GB;
 const GB: u64 = 1_000_000_000;
 
-/// Says what is wrong if the disk of `build`, the existing folder that is compiled into, has not enough room for the checks. A run may
+/// Says what is wrong if the disk of `build`, the folder that is compiled into, has not enough room for the checks. A run may
 /// still end well, as not all of them need as much: this is no refusal.
 pub(crate) fn warning(build: &Path) -> Result<Option<String>> {
     let incremental = std::env::var_os("CARGO_INCREMENTAL").is_none_or(|set| set != "0");
@@ -56,9 +56,10 @@ fn in_gb(bytes: u64) -> String {
     format!("{}.{}", bytes / GB, bytes % GB / (GB / 10))
 }
 
-/// What anybody may still write to the disk that holds `folder`.
+/// What anybody may still write to the disk that holds `folder`, or will once it is made.
 fn free(folder: &Path) -> Result<u64> {
-    let disk = statvfs(folder)
+    let existing = folder.ancestors().find(|folder| folder.exists());
+    let disk = statvfs(existing.unwrap_or(folder))
         .with_context(|| format!("cannot ask how full the disk of {} is", folder.display()))?;
     Ok(disk.f_bavail * disk.f_frsize)
 }
@@ -106,6 +107,8 @@ mod tests {
         }
         assert_eq!(compiled(build.path(), false), 1000);
         assert_eq!(compiled(build.path(), true), 2000);
-        assert!(free(build.path()).unwrap() > 0);
+        let not_made_yet = build.path().join("of/a/first/run");
+        assert_eq!(compiled(&not_made_yet, true), 0);
+        assert!(free(&not_made_yet).unwrap() > 0);
     }
 }
