@@ -1,16 +1,25 @@
 //! Patterns: checkouts, and the most connections held at a time.
 
+use std::fs;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::support::{Logs, TestApp};
+use crate::support::{Logs, TestApp, project_file};
 
 async fn pattern(app: &TestApp, name: &str) -> Value {
     let path = format!("/lab/patterns/{name}");
     app.get(&path).await.expect_status(StatusCode::OK).json()
+}
+
+#[track_caller]
+fn assert_its_page_says(name: &str, checkouts: u64, rest: &str) {
+    let plural = if checkouts == 1 { "" } else { "s" };
+    let told = format!("| `/lab/patterns/{name}`: {checkouts} checkout{plural}, {rest} |");
+    let page = fs::read_to_string(project_file("docs/lab.md")).unwrap();
+    assert!(page.contains(&told), "docs/lab.md does not say {told}");
 }
 
 #[rstest]
@@ -24,17 +33,21 @@ async fn pattern(app: &TestApp, name: &str) -> Value {
 #[case::connection_of_the_pool("connection_of_the_pool", 1, 1)]
 #[case::serial_queries("serial_queries", 5, 1)]
 #[case::concurrent_queries("concurrent_queries", 5, 5)]
-#[case::returned_connection("returned_connection", 1, 1)]
 #[tokio::test]
 async fn a_pattern_takes_as_many_connections_as_its_page_says(
     #[case] name: &str,
     #[case] checkouts: u64,
     #[case] peak: u64,
 ) {
-    let app = TestApp::with([("LAB_DELAY_MS", "300")]).await;
+    // Concurrent queries overlap if all five connections are opened while the first of them runs.
+    let app = TestApp::with([("LAB_DELAY_MS", "1000")]).await;
     let done = pattern(&app, name).await;
+    assert_its_page_says(name, checkouts, &format!("peak {peak}"));
     assert_eq!(done["checkouts"], checkouts, "{done}");
     assert_eq!(done["peak"], peak, "{done}");
+    // The pool opens a connection when it has none that is idle, so it knows the peak, too, whatever the pattern counted.
+    let pool = app.state.database.status();
+    assert_eq!(u64::try_from(pool.size).unwrap(), peak, "{pool:?}");
     assert_eq!(done["still_held"], 0, "{done}");
     assert_eq!(done.get("held_while_waiting"), None, "{done}");
 }
@@ -54,6 +67,7 @@ async fn a_pattern_that_waits_holds_as_many_connections_meanwhile_as_its_page_sa
 ) {
     let app = TestApp::with([("LAB_DELAY_MS", "1")]).await;
     let done = pattern(&app, name).await;
+    assert_its_page_says(name, checkouts, &format!("{held} while waiting"));
     assert_eq!(done["checkouts"], checkouts, "{done}");
     assert_eq!(done["peak"], 1, "{done}");
     assert_eq!(done["held_while_waiting"], held, "{done}");
@@ -76,6 +90,17 @@ async fn a_nested_checkout_waits_for_itself_if_the_pool_is_taken_and_a_shared_tr
 }
 
 #[tokio::test]
+async fn a_connection_that_is_given_back_is_not_held_after_the_answer() {
+    let app = TestApp::new().await;
+    let done = pattern(&app, "returned_connection").await;
+    assert_its_page_says("returned_connection", 1, "0 held afterwards");
+    assert_eq!(done["checkouts"], 1, "{done}");
+    assert_eq!(done["peak"], 1, "{done}");
+    assert_eq!(done["still_held"], 0, "{done}");
+    assert_eq!(app.state.database.status().in_use(), 0);
+}
+
+#[tokio::test]
 async fn a_connection_that_is_forgotten_is_held_after_the_answer_and_the_log_says_where() {
     let logs = Logs::capture();
     let settings = [("DATABASE_LONG_HOLD_SECS", "1"), ("LAB_LEAK_SECS", "4")];
@@ -86,6 +111,7 @@ async fn a_connection_that_is_forgotten_is_held_after_the_answer_and_the_log_say
         .await
         .expect_status(StatusCode::OK);
     let done = answer.json();
+    assert_its_page_says("leaked_connection", 1, "1 held afterwards");
     assert_eq!(done["checkouts"], 1, "{done}");
     assert_eq!(done["peak"], 1, "{done}");
     assert_eq!(done["still_held"], 1, "{done}");
