@@ -176,7 +176,7 @@ fn imported(cx: &Context<'_>, place: &Place, run: &Path) -> Outcome {
         "plain",
         "/livez",
         "three",
-        "Statements for 100 requests",
+        "Queries for 100 requests",
     ];
     if let Some(missing) = shown.iter().find(|part| !first.contains(**part)) {
         let wrong = format!("the report does not show {missing}");

@@ -120,14 +120,16 @@ pub(super) fn pool(pattern: &PatternRows<'_>, results: &Results) -> Markup {
     }
 }
 
-/// Statements without coalescing, with it, and those that it prevented, for as many requests; nothing unless both were swept.
+/// Queries without coalescing, with it, and those that it prevented, for as many requests; nothing unless both were swept.
+///
+/// A query is counted by the connection that it takes: it is several statements, since a transaction is around it.
 pub(super) fn coalescing(section: &Section<'_>) -> Markup {
     let labels = Labels {
-        title: "Statements for 100 requests",
+        title: "Queries for 100 requests",
         x: CONNECTIONS,
-        y: "statements",
+        y: "queries",
     };
-    // What only hey or oha measured has no statements.
+    // What only hey or oha measured has no queries.
     let swept = |name: &str| {
         let mut patterns = section.patterns.iter();
         patterns.find(|rows| rows.pattern == name && rows.rows.iter().any(|row| row.is_swept()))
@@ -136,27 +138,21 @@ pub(super) fn coalescing(section: &Section<'_>) -> Markup {
         return html! {};
     };
     let concurrencies = concurrencies(&section.patterns);
-    let statements = |pattern: &PatternRows<'_>| -> Vec<Option<f64>> {
+    let series = |name: &str, pattern: &PatternRows<'_>, count: fn(&Row) -> Option<u64>| {
         let at = |concurrency: &u32| {
             let row = pattern.at(*concurrency)?;
-            Some(100.0 * float(row.statements?) / float(row.requests().max(1)))
+            Some(100.0 * float(count(row)?) / float(row.requests().max(1)))
         };
-        concurrencies.iter().map(at).collect()
+        Series {
+            name: name.to_owned(),
+            values: concurrencies.iter().map(at).collect(),
+        }
     };
-    let (with, without) = (statements(with), statements(without));
-    let both = without.iter().zip(&with);
-    let prevented = both
-        .map(|(without, with)| Some(((*without)? - (*with)?).max(0.0)))
-        .collect();
     let series = [
-        ("without", without),
-        ("with", with),
-        ("prevented", prevented),
+        series("without", without, |row| row.checkouts),
+        series("with", with, |row| row.checkouts),
+        series("prevented", with, |row| row.coalesced),
     ];
-    let series = series.map(|(name, values)| Series {
-        name: name.to_owned(),
-        values,
-    });
     plot::lines(labels, &texts(&concurrencies), &series, Heights::Linear)
 }
 
