@@ -75,6 +75,11 @@ pub(super) async fn watch<T>(
     (done, samples)
 }
 
+/// The metrics that are read: how long connections were in use, how long statements took, and callers of coalescers.
+const USE_TIME: &str = "db_client_connection_use_time_seconds";
+const OPERATION_DURATION: &str = "db_client_operation_duration_seconds";
+const COALESCING: &str = "coalescing_requests_total";
+
 /// What the service has counted since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters {
@@ -106,10 +111,11 @@ impl Counters {
     }
 
     fn read(metrics: &str) -> Self {
+        let observations = |histogram| sum(metrics, &format!("{histogram}_count"), "");
         Self {
-            checkouts: sum(metrics, "db_client_connection_use_time_seconds_count", ""),
-            statements: sum(metrics, "db_client_operation_duration_seconds_count", ""),
-            coalesced: sum(metrics, "coalescing_requests_total", "outcome=\"hit\""),
+            checkouts: observations(USE_TIME),
+            statements: observations(OPERATION_DURATION),
+            coalesced: sum(metrics, COALESCING, "outcome=\"hit\""),
         }
     }
 }
@@ -132,6 +138,10 @@ mod tests {
     use tokio::{net::TcpListener, time::sleep};
 
     use super::*;
+    use crate::core::{
+        registry,
+        telemetry::metrics::{Kind, Metric},
+    };
 
     #[tokio::test]
     async fn work_does_not_wait_for_a_service_that_does_not_say_how_it_is() {
@@ -147,6 +157,19 @@ mod tests {
         assert!(took < Duration::from_secs(5), "{took:?}");
         assert!(begun.elapsed() < Duration::from_secs(5));
         assert_eq!(samples, []);
+    }
+
+    #[test]
+    fn the_metrics_that_are_read_exist() {
+        let metrics = registry::entries::<Metric>().unwrap();
+        let metrics: Vec<_> = metrics.iter().map(|one| (one.kind, one.name)).collect();
+        for read in [
+            (Kind::Histogram, USE_TIME),
+            (Kind::Histogram, OPERATION_DURATION),
+            (Kind::Counter, COALESCING),
+        ] {
+            assert!(metrics.contains(&read), "{read:?}");
+        }
     }
 
     #[test]
