@@ -59,9 +59,9 @@ impl Connection {
     pub(super) async fn load(&mut self, request: &LoadRequest, patience: Duration) -> Answer {
         match timeout(patience, self.answer(request)).await {
             Ok(Ok(status)) => Answer::Status(status.as_u16()),
-            Ok(Err(_)) => {
+            Ok(Err(error)) => {
                 self.sender = None;
-                Answer::Broken
+                Answer::Broken(error)
             }
             Err(_) => {
                 // The service still works at it: closing the connection is how it learns that nobody waits any more.
@@ -114,7 +114,9 @@ impl Connection {
     }
 
     async fn open(&self) -> anyhow::Result<SendRequest<Empty<Bytes>>> {
-        let stream = TcpStream::connect(self.address.socket).await?;
+        let stream = TcpStream::connect(self.address.socket)
+            .await
+            .context("can't connect")?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection); // it ends with its sender

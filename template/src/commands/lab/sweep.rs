@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, num::NonZeroU64, thread::available_parallelism, time::Duration};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use chrono::{SecondsFormat, Utc};
 use clap::Args;
 use tokio::time::{Instant, sleep};
@@ -29,6 +29,10 @@ const SOONEST: Duration = Duration::from_millis(20);
 
 /// How long it is waited for that nobody uses the pool. Others may use the service as well.
 const UNTIL_IDLE: Duration = Duration::from_secs(30);
+
+/// Files that are open besides the load's connections: standard streams, the runtime's own, two connections that ask how the service
+/// is, the run's.
+const OTHER_FILES: u32 = 32;
 
 #[derive(Debug, Args)]
 pub(super) struct SweepArgs {
@@ -63,6 +67,10 @@ impl SweepArgs {
             !self.duration.is_zero() && !self.timeout.is_zero(),
             "--duration and --timeout have to be longer than nothing"
         );
+        let allowed = rlimit::increase_nofile_limit(u64::MAX);
+        let allowed = allowed.context("can't raise the limit of open files")?;
+        let most = self.concurrency.iter().max();
+        files_suffice(*most.unwrap_or(&0), allowed)?;
         let endpoints = self.endpoints.chosen()?;
         let target = self.target.find().await?;
         // From here on Ctrl-C ends what is under way, and what was measured is kept.
@@ -124,13 +132,14 @@ impl SweepArgs {
                     return Ok(measured);
                 }
                 progress.now(&format!("{} at {concurrency}", endpoint.name));
-                let (row, samples) = self.measure(target, endpoint, *concurrency, stop).await?;
+                let (row, samples, error) =
+                    self.measure(target, endpoint, *concurrency, stop).await?;
                 if row.requests() == 0 {
                     continue; // stopped before the first answer
                 }
                 run.add(&row, &samples)?;
                 measured += 1;
-                progress.done(&said(&row));
+                progress.done(&said(&row, error.as_deref()));
                 if row.succeeded + row.failed == 0 && !stop.is_asked() {
                     target.is_there().await?;
                 }
@@ -139,13 +148,14 @@ impl SweepArgs {
         Ok(measured)
     }
 
+    /// Loads an endpoint. With what was measured comes the reason why the first connection broke, if one did.
     async fn measure(
         &self,
         target: &Target,
         endpoint: &Endpoint,
         concurrency: u32,
         stop: &Stop,
-    ) -> anyhow::Result<(Row, Vec<Sample>)> {
+    ) -> anyhow::Result<(Row, Vec<Sample>, Option<String>)> {
         let load = Load {
             address: target.address.clone(),
             request: endpoint.request.clone(),
@@ -162,12 +172,13 @@ impl SweepArgs {
         // A service that does not answer any more has nothing to say about itself, but what it did before counts.
         let counted = Counters::ask(&mut asking).await.ok();
         let counted = counted.map(|after| after.since(before));
+        let outcome = outcome?;
         let row = Row {
             rate: self.rate,
             concurrency,
-            ..row(&endpoint.name, &outcome?, counted, &samples)
+            ..row(&endpoint.name, &outcome, counted, &samples)
         };
-        Ok((row, samples))
+        Ok((row, samples, outcome.tally.error))
     }
 
     /// From one look at the pool to the next. How long a number of requests takes nobody knows before, and it may be a moment.
@@ -177,6 +188,16 @@ impl SweepArgs {
             None => (self.duration / SAMPLES).max(SOONEST),
         }
     }
+}
+
+/// Each connection is an open file. The service has a limit of its own and says itself when it is too low.
+fn files_suffice(connections: u32, allowed: u64) -> anyhow::Result<()> {
+    let needed = connections + OTHER_FILES;
+    ensure!(
+        u64::from(needed) <= allowed,
+        "--concurrency: {connections} connections need {needed} open files, and the limit is {allowed}; raise it (ulimit -n), or load with fewer"
+    );
+    Ok(())
 }
 
 /// Waits until nobody uses the pool: what one measurement left behind should not be in the next.
@@ -234,22 +255,21 @@ pub(super) fn statuses(counts: &BTreeMap<u16, u64>) -> String {
     each.collect::<Vec<_>>().join(" ")
 }
 
-/// A measurement, as a line.
-fn said(row: &Row) -> String {
+/// A measurement, as a line. What failed for a reason that only the load knows is told with it.
+fn said(row: &Row, error: Option<&str>) -> String {
     let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
-    let wrong = row.failed + row.unanswered;
+    let failed = match (row.failed + row.unanswered, error) {
+        (0, _) => String::new(),
+        (wrong, None) => format!("  {wrong} failed"),
+        (wrong, Some(error)) => format!("  {wrong} failed: {error}"),
+    };
     format!(
-        "{:32} {:>5} at a time {:>7}/s  p50 {:>6} ms  p99 {:>6} ms{}",
+        "{:32} {:>5} at a time {:>7}/s  p50 {:>6} ms  p99 {:>6} ms{failed}",
         row.pattern,
         row.concurrency,
         short(row.throughput),
         ms(row.p50_ms),
         ms(row.p99_ms),
-        if wrong > 0 {
-            format!("  {wrong} failed")
-        } else {
-            String::new()
-        }
     )
 }
 
@@ -263,6 +283,27 @@ mod tests {
     struct Typed {
         #[command(flatten)]
         sweep: SweepArgs,
+    }
+
+    #[test]
+    fn too_low_a_limit_of_open_files_is_named_before_the_sweep() {
+        files_suffice(200, 256).unwrap();
+        let error = files_suffice(1000, 1024).unwrap_err().to_string();
+        let expected = "1000 connections need 1032 open files, and the limit is 1024";
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn a_measurement_says_why_connections_broke() {
+        let mut row = Row {
+            pattern: "per_request".to_owned(),
+            succeeded: 3,
+            ..Row::default()
+        };
+        assert!(said(&row, None).ends_with(" ms"));
+        row.unanswered = 2;
+        assert!(said(&row, None).ends_with("  2 failed"));
+        assert!(said(&row, Some("no route")).ends_with("  2 failed: no route"));
     }
 
     #[test]

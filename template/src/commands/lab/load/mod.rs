@@ -128,8 +128,9 @@ impl SharedLoad {
                 asked = asked => asked,
                 () = stop.asked() => break,
             };
+            let is_broken = matches!(answer, Answer::Broken(_));
             tally.count(answer, latency);
-            if answer == Answer::Broken {
+            if is_broken {
                 sleep(AFTER_A_FAILURE).await;
             }
         }

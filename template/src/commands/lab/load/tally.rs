@@ -11,12 +11,12 @@ const DIGITS: u8 = 3;
 const LONGEST_MICROS: u64 = 3_600_000_000;
 
 /// What became of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(in crate::commands::lab) enum Answer {
     /// An answer with this status.
     Status(u16),
-    /// The connection was refused or broke off.
-    Broken,
+    /// The connection was refused or broke off, for this reason.
+    Broken(anyhow::Error),
     /// None within the time that it was waited for.
     Late,
 }
@@ -27,6 +27,8 @@ pub(in crate::commands::lab) struct Tally {
     pub(in crate::commands::lab) statuses: BTreeMap<u16, u64>,
     /// Requests without an answer.
     pub(in crate::commands::lab) unanswered: u64,
+    /// Why the first connection broke that did, of those that are counted here.
+    pub(in crate::commands::lab) error: Option<String>,
     /// In microseconds. Leaving out who waited longest would flatter the service: who was not answered in time, or not even asked, counts
     /// with the time that he waited. Only what was refused or broke off doesn't.
     latencies: Histogram<u64>,
@@ -40,6 +42,7 @@ impl Tally {
         Ok(Self {
             statuses: BTreeMap::new(),
             unanswered: 0,
+            error: None,
             latencies: Histogram::new(DIGITS)?,
         })
     }
@@ -48,13 +51,16 @@ impl Tally {
     pub(in crate::commands::lab) fn count(&mut self, answer: Answer, latency: Duration) {
         match answer {
             Answer::Status(status) => *self.statuses.entry(status).or_default() += 1,
-            Answer::Broken | Answer::Late => self.unanswered += 1,
+            Answer::Late => self.unanswered += 1,
+            Answer::Broken(error) => {
+                self.unanswered += 1;
+                self.error.get_or_insert_with(|| format!("{error:#}"));
+                return;
+            }
         }
-        if answer != Answer::Broken {
-            let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST_MICROS);
-            // It grows to what it is given, and that is not more than an hour.
-            let _ = self.latencies.record(micros.clamp(1, LONGEST_MICROS));
-        }
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST_MICROS);
+        // It grows to what it is given, and that is not more than an hour.
+        let _ = self.latencies.record(micros.clamp(1, LONGEST_MICROS));
     }
 
     /// Adds what another counted.
@@ -67,6 +73,9 @@ impl Tally {
             *self.statuses.entry(*status).or_default() += count;
         }
         self.unanswered += other.unanswered;
+        if self.error.is_none() {
+            self.error.clone_from(&other.error);
+        }
         Ok(self.latencies.add(&other.latencies)?)
     }
 
@@ -137,14 +146,14 @@ mod tests {
         let mut all = Tally::new().unwrap();
         let mut parts = [(); 4].map(|()| Tally::new().unwrap());
         for number in 1..=1000 {
-            let answer = match number % 10 {
+            let answer = || match number % 10 {
                 0 => Answer::Status(503),
                 1 => Answer::Late,
                 _ => Answer::Status(200),
             };
             let latency = ms(number);
-            all.count(answer, latency);
-            parts[usize::try_from(number % 4).unwrap()].count(answer, latency);
+            all.count(answer(), latency);
+            parts[usize::try_from(number % 4).unwrap()].count(answer(), latency);
         }
         let mut merged = Tally::new().unwrap();
         for part in &parts {
@@ -163,10 +172,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_has_no_latency() {
+    fn what_was_refused_has_no_latency_and_the_first_reason_is_kept() {
         let mut tally = Tally::new().unwrap();
-        tally.count(Answer::Broken, ms(1));
-        assert_eq!((tally.requests(), tally.unanswered), (1, 1));
+        for reason in ["refused", "reset"] {
+            let mut counted = Tally::new().unwrap();
+            counted.count(Answer::Broken(anyhow::anyhow!(reason)), ms(1));
+            tally.add(&counted).unwrap();
+        }
+        assert_eq!((tally.requests(), tally.unanswered), (2, 2));
+        assert_eq!(tally.error.as_deref(), Some("refused"));
         assert_eq!(
             (tally.mean_ms(), tally.quantile_ms(0.5), tally.max_ms()),
             (None, None, None)

@@ -115,6 +115,8 @@ async fn where_nobody_listens_nothing_is_answered() {
     let tally = load.run(&Stop::never()).await.unwrap().tally;
     assert_eq!((tally.requests(), tally.unanswered), (8, 8));
     assert_eq!(tally.max_ms(), None);
+    let error = tally.error.unwrap();
+    assert!(error.starts_with("can't connect: "), "{error}");
 }
 
 #[tokio::test]
