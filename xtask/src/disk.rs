@@ -7,44 +7,44 @@ use anyhow::{Context, Result};
 use ignore::WalkBuilder;
 use rustix::fs::statvfs;
 
-/// What the default checks need when nothing is compiled yet, estimated from a build folder that many runs had used: there lay 7 GB, and 12 GB
-/// of incremental state, which `CARGO_INCREMENTAL=0` saves. The rest is for what databases, packages and linkers need meanwhile.
-const COLD_RUN: u64 = 10 * GB;
+/// What the default checks compile, estimated from a build folder that many runs had used.
+const COMPILED: u64 = 7 * GB;
+/// How much more that is with incremental state.
 const INCREMENTAL: u64 = 12 * GB;
+/// What databases, packages and linkers need meanwhile, in each run.
+const MEANWHILE: u64 = 3 * GB;
 const GB: u64 = 1_000_000_000;
 
 /// Says what is wrong if the disk of `build`, the folder that is compiled into, has not enough room for the checks. A run may
 /// still end well, as not all of them need as much: this is no refusal.
 pub(crate) fn warning(build: &Path) -> Result<Option<String>> {
     let incremental = std::env::var_os("CARGO_INCREMENTAL").is_none_or(|set| set != "0");
-    let full = if incremental {
-        COLD_RUN + INCREMENTAL
+    let to_compile = if incremental {
+        COMPILED + INCREMENTAL
     } else {
-        COLD_RUN
+        COMPILED
     };
     let free = free(build)?;
-    if free >= full {
+    if free >= to_compile + MEANWHILE {
         return Ok(None);
     }
-    Ok(shortage(free, full, compiled(build, incremental)).map(|what| {
+    let shortage = shortage(free, to_compile, compiled(build, incremental));
+    Ok(shortage.map(|what| {
         let less = if incremental {
-            "; CARGO_INCREMENTAL=0 needs less"
+            "\n  less     CARGO_INCREMENTAL=0 saves most of it"
         } else {
             ""
         };
-        format!(
-            "warning  {what}\n  where    {}\n  free it  cargo clean --manifest-path template/Cargo.toml{less}",
-            build.display()
-        )
+        format!("warning  {what}\n  where    {}{less}", build.display())
     }))
 }
 
-/// What is missing of a cold run's `full` need, if anything is: what is compiled already needs no room any more.
-fn shortage(free: u64, full: u64, compiled: u64) -> Option<String> {
-    let needed = full.saturating_sub(compiled);
+/// What is missing, if anything is: what is compiled already needs no room any more.
+fn shortage(free: u64, to_compile: u64, compiled: u64) -> Option<String> {
+    let needed = to_compile.saturating_sub(compiled) + MEANWHILE;
     (free < needed).then(|| {
         format!(
-            "the disk may fill up: {} GB are free, and the checks may need {} GB more",
+            "the disk may fill up: {} GB are free, and the checks may need {} GB",
             in_gb(free),
             in_gb(needed)
         )
@@ -85,16 +85,17 @@ mod tests {
     #[test]
     fn a_disk_that_may_fill_up_is_named_with_what_is_missing() {
         assert_eq!(
-            shortage(3_250_000_000, 10 * GB, GB).unwrap(),
-            "the disk may fill up: 3.2 GB are free, and the checks may need 9.0 GB more"
+            shortage(3_250_000_000, COMPILED, GB).unwrap(),
+            "the disk may fill up: 3.2 GB are free, and the checks may need 9.0 GB"
         );
     }
 
     #[test]
-    fn what_is_compiled_already_needs_no_room() {
-        assert_eq!(shortage(COLD_RUN, COLD_RUN, 0), None);
-        assert_eq!(shortage(4 * GB, COLD_RUN, 7 * GB), None);
-        assert_eq!(shortage(0, COLD_RUN, 2 * COLD_RUN), None);
+    fn what_is_compiled_already_needs_no_room_but_the_run_does() {
+        assert_eq!(shortage(COMPILED + MEANWHILE, COMPILED, 0), None);
+        assert_eq!(shortage(MEANWHILE, COMPILED, 2 * COMPILED), None);
+        let full = shortage(MEANWHILE - 1, COMPILED, 2 * COMPILED);
+        assert!(full.unwrap().ends_with("may need 3.0 GB"));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::goals::{GOALS, Goal};
-use super::machine::Machine;
+use super::machine::{Machine, changes};
 use super::report::{ASKS, Run, pages};
 use super::samples::Spread;
+use super::stage::Profile;
 use crate::repo::Repo;
 
 /// How much worse a figure may be than the baseline. The same binary differs so much between two runs on a machine with other work.
@@ -33,23 +34,26 @@ impl Baseline {
         Ok(Self(json))
     }
 
-    /// Reads it; there has to be one.
-    pub(super) fn to_compare_with(repo: &Repo) -> Result<Self> {
+    /// Reads it; there has to be one, of what is compiled in this way.
+    pub(super) fn to_compare_with(repo: &Repo, profile: Profile) -> Result<Self> {
         ensure!(
             file(repo).is_file(),
             "there is no bench/baseline.json to compare with; a run with --write-baseline writes it"
         );
-        Self::read(repo)
+        let baseline = Self::read(repo)?;
+        let (theirs, ours) = (&baseline.0["machine"]["profile"], json!(changes(profile)));
+        ensure!(
+            *theirs == ours,
+            "what is compiled in another way can't be compared: bench/baseline.json is of {theirs}, this would be of {ours} \
+             (options, RUSTFLAGS and CARGO_PROFILE_… that change how servers are compiled)"
+        );
+        Ok(baseline)
     }
 
-    /// The figure to compare with on this machine. Ratios are good for any; milliseconds of another machine say nothing, and nothing
-    /// does of what was compiled in another way.
+    /// The figure to compare with on this machine. Ratios are good for any; milliseconds of another machine say nothing.
     pub(super) fn figure(&self, goal: &Goal, machine: &Machine) -> Option<f64> {
-        let measured_on = &self.0["machine"];
-        let comparable = machine.has_profile_of(measured_on)
-            && (goal.is_ratio() || machine.is_like(measured_on));
-        let figure = self.spread(goal).filter(|_| comparable)?;
-        Some(figure.median)
+        let figure = self.spread(goal)?;
+        (goal.is_ratio() || machine.is_like(&self.0["machine"])).then_some(figure.median)
     }
 
     /// The figure of a goal.
@@ -66,6 +70,12 @@ impl Baseline {
     /// What a server's requests came to, such as `get/service/cpu`.
     pub(super) fn of_requests(&self, key: &str) -> Option<f64> {
         self.0["requests"][key].as_f64()
+    }
+
+    /// What is known of the machine, such as its `processor`.
+    #[cfg(test)]
+    pub(super) fn machine(&self, key: &str) -> Option<&str> {
+        self.0["machine"][key].as_str()
     }
 
     /// The day it was measured, such as `2026-11-29`.

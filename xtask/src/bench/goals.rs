@@ -132,7 +132,7 @@ pub(super) const GOALS: &[Goal] = &[
     },
     Goal {
         id: "traces",
-        name: "GET by id with a trace of each request and no collector: CPU, of what it is as shipped",
+        name: "GET by id with OTEL_EXPORTER_OTLP_ENDPOINT where no collector is and OTEL_LOGS_EXPORTER=none: CPU, of what it is as shipped",
         section: Section::Settings,
         of: Of::Ratio("settings/traced/cpu", "settings/default/cpu"),
         bound: Bound::Reported,
@@ -140,7 +140,7 @@ pub(super) const GOALS: &[Goal] = &[
     },
     Goal {
         id: "sampled_traces",
-        name: "GET by id with a trace of one request in ten and no collector: CPU, of what it is as shipped",
+        name: "GET by id with these and OTEL_TRACES_SAMPLER=parentbased_traceidratio, OTEL_TRACES_SAMPLER_ARG=0.1: CPU, of what it is as shipped",
         section: Section::Settings,
         of: Of::Ratio("settings/sampled/cpu", "settings/default/cpu"),
         bound: Bound::Reported,
@@ -148,7 +148,7 @@ pub(super) const GOALS: &[Goal] = &[
     },
     Goal {
         id: "traces_and_logs",
-        name: "GET by id with traces and log lines for a collector that isn't there: CPU, of what it is as shipped",
+        name: "GET by id with OTEL_EXPORTER_OTLP_ENDPOINT where no collector is, log lines sent there, too: CPU, of what it is as shipped",
         section: Section::Settings,
         of: Of::Ratio("settings/traced-and-logged/cpu", "settings/default/cpu"),
         bound: Bound::Reported,

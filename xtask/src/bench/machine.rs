@@ -27,10 +27,6 @@ pub(super) struct Machine {
 impl Machine {
     /// This one; `psql` is beside the server that was used.
     pub(super) fn look(psql: &Path, profile: Profile) -> Self {
-        let quick = (profile == Profile::Quick).then(|| "--quick".to_owned());
-        let changed = std::env::vars()
-            .filter(|(key, _)| key.starts_with("CARGO_PROFILE_") || key == "RUSTFLAGS")
-            .map(|(key, value)| format!("{key}={value}"));
         let memory = field("/proc/meminfo", "MemTotal:");
         let memory: f64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
         Self {
@@ -48,7 +44,7 @@ impl Machine {
                 said(psql.to_string_lossy().as_ref(), &["--version"]),
                 NOT_DURABLE.join(", ")
             ),
-            profile: quick.into_iter().chain(changed).collect(),
+            profile: changes(profile),
         }
     }
 
@@ -74,11 +70,6 @@ impl Machine {
             .all(|key| now[key] == other[key])
     }
 
-    /// Whether what ran on it was compiled as what ran on the other one.
-    pub(super) fn has_profile_of(&self, other: &Value) -> bool {
-        self.json()["profile"] == other["profile"]
-    }
-
     /// One sentence.
     pub(super) fn describe(&self) -> String {
         let Self {
@@ -101,6 +92,15 @@ impl Machine {
             "{date}: {processor}, {cores} cores, {memory}; {system}, {kernel}; {rust}; {postgres}.{changed}"
         )
     }
+}
+
+/// What makes the binaries other than they are shipped.
+pub(super) fn changes(profile: Profile) -> Vec<String> {
+    let quick = (profile == Profile::Quick).then(|| "--quick".to_owned());
+    let changed = std::env::vars()
+        .filter(|(key, _)| key.starts_with("CARGO_PROFILE_") || key == "RUSTFLAGS")
+        .map(|(key, value)| format!("{key}={value}"));
+    quick.into_iter().chain(changed).collect()
 }
 
 /// What stands behind a key in a file of lines.

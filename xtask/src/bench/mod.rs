@@ -62,7 +62,7 @@ impl Plan<'_> {
 /// Measures and says what came of it; returns what is worse than the baseline, if that was asked for.
 pub(crate) fn run(cx: &Context<'_>, plan: &Plan<'_>) -> Result<Vec<&'static str>> {
     let baseline = if plan.compare {
-        Baseline::to_compare_with(cx.repo())?
+        Baseline::to_compare_with(cx.repo(), plan.profile)?
     } else {
         Baseline::default()
     };

@@ -148,7 +148,7 @@ impl SweepArgs {
         Ok(measured)
     }
 
-    /// Loads an endpoint. With what was measured comes the reason why the first connection broke, if one did.
+    /// Loads an endpoint. With what was measured comes the reason why one of the connections broke, if any did.
     async fn measure(
         &self,
         target: &Target,
@@ -261,7 +261,9 @@ fn said(row: &Row, error: Option<&str>) -> String {
     let failed = match (row.failed + row.unanswered, error) {
         (0, _) => String::new(),
         (wrong, None) => format!("  {wrong} failed"),
-        (wrong, Some(error)) => format!("  {wrong} failed: {error}"),
+        (wrong, Some(error)) => {
+            format!("  {wrong} failed, {} unanswered: {error}", row.unanswered)
+        }
     };
     format!(
         "{:32} {:>5} at a time {:>7}/s  p50 {:>6} ms  p99 {:>6} ms{failed}",
@@ -301,9 +303,9 @@ mod tests {
             ..Row::default()
         };
         assert!(said(&row, None).ends_with(" ms"));
-        row.unanswered = 2;
-        assert!(said(&row, None).ends_with("  2 failed"));
-        assert!(said(&row, Some("no route")).ends_with("  2 failed: no route"));
+        (row.failed, row.unanswered) = (3, 2);
+        assert!(said(&row, None).ends_with("  5 failed"));
+        assert!(said(&row, Some("no route")).ends_with("  5 failed, 2 unanswered: no route"));
     }
 
     #[test]

@@ -125,7 +125,7 @@ fn goals(baseline: &Baseline, is_wanted: fn(&Goal) -> bool) -> Option<String> {
 
 /// What settings cost, or spare.
 fn settings(baseline: &Baseline) -> Option<String> {
-    let mut text = String::from("| with one setting changed | median (least..most) |\n|---|---|\n");
+    let mut text = String::from("| with settings changed | median (least..most) |\n|---|---|\n");
     let of_settings = |goal: &&Goal| goal.section == Section::Settings;
     for goal in GOALS.iter().filter(of_settings) {
         let figure = baseline.spread(goal)?;
@@ -149,6 +149,34 @@ mod tests {
             let expected = page.with(&text, &baseline);
             let expected = expected.expect("a figure or a table is missing: `cargo xtask bench --builds --write-baseline` writes them");
             assert_eq!(text, expected, "{}", page.file);
+        }
+    }
+
+    #[test]
+    fn the_page_about_performance_says_what_it_was_measured_on() {
+        let repo = Repo::find().unwrap();
+        let baseline = Baseline::read(&repo).unwrap();
+        let page = fs::read_to_string(repo.root().join("docs/performance.md")).unwrap();
+        let sentence = page
+            .lines()
+            .find(|line| line.starts_with(MEASURED))
+            .unwrap();
+        for (key, part) in [
+            ("processor", 0),
+            ("memory", 0),
+            ("rust", 1),
+            ("postgres", 2),
+        ] {
+            let told = baseline.machine(key).unwrap();
+            // `rustc 1.95.0 (…)`, `psql (PostgreSQL) 15.18 (…)`
+            let told = match part {
+                0 => told,
+                part => told.split(' ').nth(part).unwrap(),
+            };
+            assert!(
+                sentence.contains(told),
+                "`{sentence}` says nothing of {told}"
+            );
         }
     }
 

@@ -22,7 +22,7 @@ use super::stage::Stage;
 pub(crate) enum Section {
     /// What a request costs: GET by id, list, POST, a static route; on all servers
     Requests,
-    /// GET by id with one setting changed: what each costs, or spares
+    /// GET by id with settings changed: what they cost, or spare
     Settings,
     /// One product that everybody wants, with and without sharing the query
     Coalescing,

@@ -121,7 +121,7 @@ fn answer_alike(stage: &Stage<'_>, servers: &[(Who, Server)]) -> Result<()> {
     Ok(())
 }
 
-/// The fields of an object, and of those in it, each with its path; of a list, those of its first.
+/// The fields of an object, and of those in it, each with its path; of a list, how long it is and those of its first.
 fn fields(value: &Value) -> BTreeSet<String> {
     let below = |name: &str, value| {
         let nested = fields(value).into_iter();
@@ -133,7 +133,11 @@ fn fields(value: &Value) -> BTreeSet<String> {
             .iter()
             .flat_map(|(name, value)| below(name, value))
             .collect(),
-        Value::Array(list) => list.first().map(fields).unwrap_or_default(),
+        Value::Array(list) => {
+            let mut first = list.first().map(fields).unwrap_or_default();
+            first.insert(format!("[{}]", list.len()));
+            first
+        }
         _ => BTreeSet::new(),
     }
 }

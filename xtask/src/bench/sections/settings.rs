@@ -1,4 +1,4 @@
-//! What a setting costs, or spares: GET by id, from services with one changed each, which take turns.
+//! What settings cost, or spare: GET by id, from services with other settings each, which take turns.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub(super) fn measure(stage: &Stage<'_>, pace: Pace, samples: &mut Samples) -> R
             );
         }
         // None is always behind the same neighbour.
-        services.rotate_left(1);
+        services.reverse();
     }
     for (_, service) in services {
         service.stop()?;

@@ -27,7 +27,7 @@ pub(in crate::commands::lab) struct Tally {
     pub(in crate::commands::lab) statuses: BTreeMap<u16, u64>,
     /// Requests without an answer.
     pub(in crate::commands::lab) unanswered: u64,
-    /// Why the first connection broke that did, of those that are counted here.
+    /// Why one of the connections broke, if any did.
     pub(in crate::commands::lab) error: Option<String>,
     /// In microseconds. Leaving out who waited longest would flatter the service: who was not answered in time, or not even asked, counts
     /// with the time that he waited. Only what was refused or broke off doesn't.

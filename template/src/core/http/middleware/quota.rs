@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 /// Clients that share a lock and, should they come too many, each other's places.
 const WAYS: usize = 8;
 
-/// Sets that get their memory together, when the first client comes into one of them: a page of the system's, near enough.
+/// Sets that get their memory together, when the first client comes into one of them: little more than a page of the system's.
 const SETS_IN_BLOCK: usize = 32;
 
-/// With 32 sets of 8 places of 16 bytes and a lock each: 65,536 clients in at most 1.1 MiB.
+/// With 32 sets of 8 places of 16 bytes and a lock each: 65,536 clients in 1.1 MiB, and what the allocator rounds up.
 const BLOCKS: usize = 256;
 
 /// The quotas of all clients (the generic cell rate algorithm: a client is a moment, at which its quota is whole again).
