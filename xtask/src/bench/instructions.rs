@@ -27,8 +27,8 @@ use crate::load::Client;
 use crate::packages;
 use crate::runner::say;
 
-/// How much more a request may take than is written down.
-const TOLERANCE: f64 = 0.03;
+/// How much more a request may take than is written down. Counts of the same sources were seen to differ by 4 %.
+const TOLERANCE: f64 = 0.05;
 
 /// Until statements are prepared and everything lazy is made.
 const WARM_UP: u32 = 100;
