@@ -25,7 +25,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let pretty = app.config.section::<LogConfig>().format == LogFormat::Pretty;
     let server = Server::bind(app, &api).await?;
-    drop(api); // The routers have what they need of it; the document would be held for as long as the service runs.
+    drop(api); // The routers have what they need of it; what the document is made of would be held for as long as the service runs.
     // Before anybody is told that it runs: who knows can stop it, too.
     let mut signals = Signals::listen().context("can't listen for signals")?;
     announce(&server, pretty);
