@@ -23,8 +23,10 @@ crate::register_component!(ProductReads: |shared: &Shared| Ok::<_, Infallible>(P
 ///
 /// [`DataError::NotFound`] if there is no such product.
 pub async fn get_product(app: &AppState, id: Uuid) -> Result<Model> {
-    let database = app.database.clone();
-    let load = async move { ProductRepository::new(&database).get(id).await };
+    let load = || {
+        let database = app.database.clone();
+        async move { ProductRepository::new(&database).get(id).await }
+    };
     app.component::<ProductReads>().0.get(id, load).await
 }
 

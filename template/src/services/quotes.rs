@@ -66,10 +66,12 @@ pub async fn quote_product(app: &AppState, product_id: Uuid) -> Result<QuoteOut>
         ));
     };
     let url = format!("{}/quotes/{product_id}", base_url.trim_end_matches('/'));
-    let (client, asked_at) = (app.http_client.clone(), app.clock.now());
-    let ask = async move {
-        let answer = client.get(url).send().await?;
-        Ok((answer.success()?.json().await?, asked_at))
+    let ask = || {
+        let (client, asked_at) = (app.http_client.clone(), app.clock.now());
+        async move {
+            let answer = client.get(url).send().await?;
+            Ok((answer.success()?.json().await?, asked_at))
+        }
     };
     let quotes = &app.component::<QuoteReads>().0;
     let (quote, quoted_at) = quotes.get(product_id, ask).await?;

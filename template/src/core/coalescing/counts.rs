@@ -83,40 +83,31 @@ impl Counts {
         }
     }
 
-    pub(super) fn ask(self: &Arc<Self>) -> Asked {
-        Asked(self.clone())
-    }
-
-    fn fail(&self) {
-        self.errors.fetch_add(1, Relaxed);
-        self.metrics.errors.increment(1);
-    }
-}
-
-/// A caller of whom it isn't known yet whether it has to load.
-pub(super) struct Asked(Arc<Counts>);
-
-impl Asked {
     pub(super) fn hit(&self) {
-        self.0.hits.fetch_add(1, Relaxed);
-        self.0.metrics.hits.increment(1);
+        self.hits.fetch_add(1, Relaxed);
+        self.metrics.hits.increment(1);
     }
 
-    /// The load, counted while it runs, however it ends.
+    /// A load, counted while it runs, however it ends.
     pub(super) fn miss<V, E>(
-        self,
+        self: Arc<Self>,
         load: impl Future<Output = Result<V, E>>,
     ) -> impl Future<Output = Result<V, E>> {
-        self.0.misses.fetch_add(1, Relaxed);
-        self.0.metrics.misses.increment(1);
+        self.misses.fetch_add(1, Relaxed);
+        self.metrics.misses.increment(1);
         async move {
-            let active = Active::of(&self.0);
+            let active = Active::of(&self);
             let result = load.await;
             if result.is_err() {
                 active.0.fail();
             }
             result
         }
+    }
+
+    fn fail(&self) {
+        self.errors.fetch_add(1, Relaxed);
+        self.metrics.errors.increment(1);
     }
 }
 

@@ -15,8 +15,8 @@
 //! app::register_component!(Stars: |shared: &Shared| Ok::<_, std::io::Error>(Stars(shared.coalescing.of("stars"))));
 //!
 //! async fn stars(app: &AppState, galaxy: u8) -> Result<u64, DataError> {
-//!     let load = count_stars(app.database.clone(), galaxy);
-//!     app.component::<Stars>().0.get(galaxy, load).await
+//!     let stars = &app.component::<Stars>().0;
+//!     stars.get(galaxy, || count_stars(app.database.clone(), galaxy)).await
 //! }
 //! ```
 //!
@@ -117,11 +117,12 @@ where
     V: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,
 {
-    /// What `load` comes to, or a load of the same key that runs already; then this one is dropped unused.
+    /// What a load of the key comes to that runs already; else what `load` comes to, which is only called then.
     ///
-    /// The load is a task of its own: a caller that gives up ends it for nobody else, and when all have given up it ends. It is done for whoever asked first: its log lines,
-    /// its outbound requests and the time it spends are told under that request. Only that request's deadline doesn't bind it, for
-    /// those who join may have more time. So it must have a limit of its own, as statements and outbound requests do.
+    /// The load is a task of its own: a caller that gives up ends it for nobody else, and when all have given up it ends. It is done
+    /// for whoever asked first: its log lines, its outbound requests and the time it spends are told under that request. Only that
+    /// request's deadline doesn't bind it, for those who join may have more time. So it must have a limit of its own, as statements and
+    /// outbound requests do.
     ///
     /// # Errors
     ///
@@ -130,23 +131,22 @@ where
     /// # Panics
     ///
     /// If the load does.
-    pub async fn get(
-        &self,
-        key: K,
-        load: impl Future<Output = Result<V, E>> + Send + 'static,
-    ) -> Result<V, E> {
-        let asked = self.0.counts.ask();
+    pub async fn get<L>(&self, key: K, load: impl FnOnce() -> L) -> Result<V, E>
+    where
+        L: Future<Output = Result<V, E>> + Send + 'static,
+    {
+        let counts = &self.0.counts;
         if !self.0.enabled {
-            return asked.miss(load).await;
+            return counts.clone().miss(load()).await;
         }
         let next = locked(&self.0.slots).next(&key, Instant::now());
         let mut outcome = match next {
             Next::Kept(value) => {
-                asked.hit();
+                counts.hit();
                 return Ok(value);
             }
             Next::Join(outcome) => {
-                asked.hit();
+                counts.hit();
                 outcome
             }
             Next::Load {
@@ -154,7 +154,7 @@ where
                 sender,
                 receiver,
             } => {
-                let counted = asked.miss(load);
+                let counted = counts.clone().miss(load());
                 let loading = Loading {
                     coalescer: self.clone(),
                     key,
@@ -163,7 +163,7 @@ where
                 tokio::spawn(for_this_request(loading.run(counted, sender)));
                 receiver
             }
-            Next::Alone => return asked.miss(load).await,
+            Next::Alone => return counts.clone().miss(load()).await,
         };
         let result = outcome.wait_for(Option::is_some).await;
         let result = result.ok().and_then(|result| result.clone());

@@ -71,7 +71,7 @@ async fn coalesced_read(
     query: ValidQuery<DelayQuery>,
 ) -> Result<Json<ReadOut>> {
     let time = query.time(&app)?;
-    let load = read(app.database.clone(), path.id, time);
+    let load = || read(app.database.clone(), path.id, time);
     let id = app.component::<LabReads>().0.get(path.id, load).await?;
     Ok(Json(ReadOut { id }))
 }

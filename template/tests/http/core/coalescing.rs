@@ -9,8 +9,8 @@ use app::core::coalescing::{Coalescer, Coalescing, WriteError};
 use app::core::config::CoalescingConfig;
 use app::core::state::Shared;
 use axum::http::StatusCode;
-use futures::FutureExt;
 use futures::future::join_all;
+use futures::{FutureExt, join};
 use rstest::rstest;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -91,7 +91,7 @@ async fn a_thousand_callers_of_one_key_share_one_load() {
     let (numbers, source) = (numbers(0, 10), Source::closed());
     let callers = (0..1000).map(|_| {
         let (numbers, load) = (numbers.clone(), source.load());
-        tokio::spawn(async move { numbers.get(1, load).await })
+        tokio::spawn(async move { numbers.get(1, || load).await })
     });
     let callers: Vec<_> = callers.collect();
     settle().await;
@@ -103,11 +103,23 @@ async fn a_thousand_callers_of_one_key_share_one_load() {
 }
 
 #[tokio::test]
+async fn whoever_joins_does_not_even_make_a_load() {
+    let (numbers, source) = (numbers(0, 10), Source::closed());
+    let mut first = Box::pin(numbers.get(1, || source.load()));
+    assert!(first.as_mut().now_or_never().is_none());
+    let joined = numbers.get(1, || -> std::future::Ready<_> { panic!("there is one") });
+    let mut joined = Box::pin(joined);
+    assert!(joined.as_mut().now_or_never().is_none());
+    source.open_for_all();
+    assert_eq!(join!(first, joined), (Ok(1), Ok(1)));
+}
+
+#[tokio::test]
 async fn other_keys_are_loaded_on_their_own_and_a_load_that_ended_is_not_given_out() {
     let (numbers, source) = (numbers(0, 10), Source::open());
-    assert_eq!(numbers.get(1, source.load()).await, Ok(1));
-    assert_eq!(numbers.get(2, source.load()).await, Ok(2));
-    assert_eq!(numbers.get(1, source.load()).await, Ok(3));
+    assert_eq!(numbers.get(1, || source.load()).await, Ok(1));
+    assert_eq!(numbers.get(2, || source.load()).await, Ok(2));
+    assert_eq!(numbers.get(1, || source.load()).await, Ok(3));
 }
 
 #[tokio::test]
@@ -117,21 +129,21 @@ async fn an_error_is_shared_like_a_result_and_the_next_caller_tries_again() {
         yield_now().await;
         Err("no luck".to_owned())
     };
-    let answers = join_all((0..10).map(|_| numbers.get(1, fail()))).await;
+    let answers = join_all((0..10).map(|_| numbers.get(1, fail))).await;
     assert!(
         answers
             .iter()
             .all(|answer| answer == &Err("no luck".to_owned()))
     );
-    assert_eq!(numbers.get(1, async { Ok(7) }).await, Ok(7));
+    assert_eq!(numbers.get(1, || async { Ok(7) }).await, Ok(7));
 }
 
 #[tokio::test]
 async fn a_caller_that_gives_up_ends_the_load_for_nobody() {
     let (numbers, source) = (numbers(0, 10), Source::closed());
-    let mut first = Box::pin(numbers.get(1, source.load()));
+    let mut first = Box::pin(numbers.get(1, || source.load()));
     assert!(first.as_mut().now_or_never().is_none());
-    let mut second = Box::pin(numbers.get(1, source.load()));
+    let mut second = Box::pin(numbers.get(1, || source.load()));
     assert!(second.as_mut().now_or_never().is_none());
     drop(first);
     settle().await;
@@ -143,7 +155,7 @@ async fn a_caller_that_gives_up_ends_the_load_for_nobody() {
 async fn a_load_that_nobody_waits_for_any_more_ends_and_is_joined_by_nobody() {
     let coalescing = coalescing(60_000, 10);
     let (numbers, source): (Numbers, _) = (coalescing.of("numbers"), Source::closed());
-    let mut both = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    let mut both = [(); 2].map(|()| Box::pin(numbers.get(1, || source.load())));
     for caller in &mut both {
         assert!(caller.as_mut().now_or_never().is_none());
     }
@@ -158,7 +170,7 @@ async fn a_load_that_nobody_waits_for_any_more_ends_and_is_joined_by_nobody() {
     settle().await;
     assert_eq!(counts.active(), 0, "it goes on for nobody");
     source.open_for_all();
-    assert_eq!(numbers.get(1, source.load()).await, Ok(2));
+    assert_eq!(numbers.get(1, || source.load()).await, Ok(2));
 }
 
 #[tokio::test]
@@ -170,13 +182,13 @@ async fn a_load_that_panics_hangs_nobody() {
     };
     let callers = (0..5).map(|_| {
         let (numbers, load) = (numbers.clone(), panic());
-        tokio::spawn(async move { numbers.get(1, load).await })
+        tokio::spawn(async move { numbers.get(1, || load).await })
     });
     for answer in join_all(callers.collect::<Vec<_>>()).await {
         assert!(answer.unwrap_err().is_panic());
     }
     assert_eq!(
-        numbers.get(1, async { Ok(7) }).await,
+        numbers.get(1, || async { Ok(7) }).await,
         Ok(7),
         "the key is free again"
     );
@@ -189,18 +201,18 @@ async fn a_read_after_a_write_never_gets_what_was_loaded_before_it() {
         let before = numbers.clone();
         let before = tokio::spawn({
             let load = source.load();
-            async move { before.get(1, load).await }
+            async move { before.get(1, || load).await }
         });
         settle().await;
         assert_eq!(source.begun(), 1);
 
         let write = numbers.writing(1);
-        let mut between = Box::pin(numbers.get(1, source.load()));
+        let mut between = Box::pin(numbers.get(1, || source.load()));
         assert!(between.as_mut().now_or_never().is_none());
         assert_eq!(source.begun(), 2, "while it is written, it loads alone");
         write.ended();
 
-        let mut after = Box::pin(numbers.get(1, source.load()));
+        let mut after = Box::pin(numbers.get(1, || source.load()));
         assert!(after.as_mut().now_or_never().is_none());
         settle().await;
         assert_eq!(
@@ -216,7 +228,7 @@ async fn a_read_after_a_write_never_gets_what_was_loaded_before_it() {
         );
         assert_eq!(between.await, Ok(2));
         assert_eq!(after.await, Ok(3));
-        let last = numbers.get(1, source.load()).await;
+        let last = numbers.get(1, || source.load()).await;
         assert_eq!(
             last,
             Ok(if ttl_ms == 0 { 4 } else { 3 }),
@@ -229,7 +241,7 @@ async fn a_read_after_a_write_never_gets_what_was_loaded_before_it() {
 async fn a_write_that_was_given_up_guards_its_key_for_as_long_as_it_may_have_an_effect() {
     let (numbers, source) = (numbers(0, 10), Source::closed());
     drop(numbers.writing(1));
-    let mut alone = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    let mut alone = [(); 2].map(|()| Box::pin(numbers.get(1, || source.load())));
     for caller in &mut alone {
         assert!(caller.as_mut().now_or_never().is_none());
     }
@@ -239,7 +251,7 @@ async fn a_write_that_was_given_up_guards_its_key_for_as_long_as_it_may_have_an_
         "one joined what may be older than the write"
     );
     sleep(GRACE * 2).await;
-    let mut shared = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    let mut shared = [(); 2].map(|()| Box::pin(numbers.get(1, || source.load())));
     for caller in &mut shared {
         assert!(caller.as_mut().now_or_never().is_none());
     }
@@ -276,7 +288,7 @@ async fn readers_share_again_as_soon_as_the_outcome_of_a_write_is_known(
         written.err().is_none_or(|error| error.is_definite),
         is_known
     );
-    let mut two = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    let mut two = [(); 2].map(|()| Box::pin(numbers.get(1, || source.load())));
     for caller in &mut two {
         assert!(caller.as_mut().now_or_never().is_none());
     }
@@ -290,13 +302,13 @@ async fn of_two_writes_at_once_the_last_to_end_frees_the_key() {
     let (numbers, source) = (numbers(0, 10), Source::closed());
     let (first, second) = (numbers.writing(1), numbers.writing(1));
     first.ended();
-    let mut alone = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    let mut alone = [(); 2].map(|()| Box::pin(numbers.get(1, || source.load())));
     for caller in &mut alone {
         assert!(caller.as_mut().now_or_never().is_none());
     }
     assert_eq!(source.begun(), 2);
     second.ended();
-    let mut shared = [numbers.get(1, source.load()), numbers.get(1, source.load())].map(Box::pin);
+    let mut shared = [(); 2].map(|()| Box::pin(numbers.get(1, || source.load())));
     for caller in &mut shared {
         assert!(caller.as_mut().now_or_never().is_none());
     }
@@ -308,26 +320,26 @@ async fn of_two_writes_at_once_the_last_to_end_frees_the_key() {
 #[tokio::test]
 async fn a_value_is_given_out_for_as_long_as_it_is_kept() {
     let (numbers, source) = (numbers(2000, 10), Source::open());
-    assert_eq!(numbers.get(1, source.load()).await, Ok(1));
-    assert_eq!(numbers.get(1, source.load()).await, Ok(1));
+    assert_eq!(numbers.get(1, || source.load()).await, Ok(1));
+    assert_eq!(numbers.get(1, || source.load()).await, Ok(1));
     sleep(Duration::from_millis(2010)).await;
-    assert_eq!(numbers.get(1, source.load()).await, Ok(2));
+    assert_eq!(numbers.get(1, || source.load()).await, Ok(2));
 }
 
 #[tokio::test]
 async fn beyond_the_number_of_keys_callers_load_alone() {
     let (numbers, source) = (numbers(60_000, 2), Source::open());
     for key in 0..5 {
-        numbers.get(key, source.load()).await.unwrap();
+        numbers.get(key, || source.load()).await.unwrap();
     }
     assert_eq!(source.begun(), 5);
     assert_eq!(
-        numbers.get(1, source.load()).await,
+        numbers.get(1, || source.load()).await,
         Ok(2),
         "the first keys are kept"
     );
     assert_eq!(
-        numbers.get(4, source.load()).await,
+        numbers.get(4, || source.load()).await,
         Ok(6),
         "the last has no place"
     );
@@ -337,19 +349,19 @@ async fn beyond_the_number_of_keys_callers_load_alone() {
 async fn keys_whose_time_is_over_make_room() {
     let (numbers, source) = (numbers(2000, 2), Source::open());
     for key in [0, 1] {
-        numbers.get(key, source.load()).await.unwrap();
+        numbers.get(key, || source.load()).await.unwrap();
     }
     // A look for old ones that finds none doesn't keep the next one from finding some.
-    assert_eq!(numbers.get(2, source.load()).await, Ok(3));
+    assert_eq!(numbers.get(2, || source.load()).await, Ok(3));
     assert_eq!(
-        numbers.get(2, source.load()).await,
+        numbers.get(2, || source.load()).await,
         Ok(4),
         "there is no place"
     );
     sleep(Duration::from_millis(2010)).await;
-    assert_eq!(numbers.get(2, source.load()).await, Ok(5));
+    assert_eq!(numbers.get(2, || source.load()).await, Ok(5));
     assert_eq!(
-        numbers.get(2, source.load()).await,
+        numbers.get(2, || source.load()).await,
         Ok(5),
         "it found a place"
     );
@@ -366,8 +378,7 @@ async fn switched_off_everybody_loads() {
         GRACE,
     );
     let (numbers, source): (Numbers, _) = (coalescing.of("numbers"), Source::open());
-    let both = [numbers.get(1, source.load()), numbers.get(1, source.load())];
-    join_all(both).await;
+    join_all((0..2).map(|_| numbers.get(1, || source.load()))).await;
     assert_eq!(source.begun(), 2);
 }
 
@@ -381,7 +392,7 @@ async fn the_figures_are_told_and_count_from_0_when_reset() {
     let app = TestApp::without_database();
     let (reads, source) = (app.state.component::<Reads>().0.clone(), Source::closed());
     let mut four: Vec<_> = (0..4)
-        .map(|_| Box::pin(reads.get(1, source.load())))
+        .map(|_| Box::pin(reads.get(1, || source.load())))
         .collect();
     for caller in &mut four {
         assert!(caller.as_mut().now_or_never().is_none());
@@ -392,7 +403,7 @@ async fn the_figures_are_told_and_count_from_0_when_reset() {
     source.open_for_all();
     join_all(four).await;
     reads
-        .get(2, async { Err("no luck".to_owned()) })
+        .get(2, || async { Err("no luck".to_owned()) })
         .await
         .unwrap_err();
 

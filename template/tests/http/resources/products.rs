@@ -265,7 +265,7 @@ async fn whoever_reads_a_product_after_a_write_joins_no_read_that_began_before_i
     let product = create(&app, &json!({ "name": "Cup", "price": 1 })).await;
     let id = product["id"].as_str().unwrap().parse().unwrap();
     let reads = app.state.component::<ProductReads>().0.clone();
-    let mut before = Box::pin(reads.get(id, pending()));
+    let mut before = Box::pin(reads.get(id, pending));
     assert!(before.as_mut().now_or_never().is_none());
 
     let write = app.request(method.parse().unwrap(), &path(&product));
