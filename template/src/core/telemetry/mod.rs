@@ -87,10 +87,9 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     let section = config.section::<LogConfig>();
     let filter = filter::filter(config.rust_log(), &section.level);
     let is_for_lines = filter::spans_for_lines(&filter, section.format);
+    waiting::write_to(output);
     let writer: BoxLayer = match (section.format, output) {
-        (LogFormat::Json, output) => Box::new(JsonLines::new(move |line: &str, level| {
-            waiting::write(output, line, level);
-        })),
+        (LogFormat::Json, _) => Box::new(JsonLines::new(waiting::write)),
         (LogFormat::Pretty, Output::Stdout) => {
             Box::new(pretty(io::stdout().is_terminal()).with_writer(io::stdout))
         }
