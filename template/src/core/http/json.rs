@@ -1,12 +1,15 @@
 //! JSON as the body of an answer.
 
 use axum::body::Body;
-use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::AppError;
+
+/// Room for the headers that an answer has when it goes out: what `HeaderMap` takes by itself is too little for those of the middleware.
+const HEADERS: usize = 12;
 
 /// 200 with this as JSON.
 ///
@@ -21,9 +24,10 @@ impl<T: Serialize> IntoResponse for Json<T> {
             Ok(text) => text,
             Err(error) => return AppError::internal(error).into_response(),
         };
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut response = Response::new(Body::from(text));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(CONTENT_TYPE, json);
+        *response.headers_mut() = headers;
         response
     }
 }

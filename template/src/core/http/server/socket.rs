@@ -1,5 +1,6 @@
 //! A client's socket, which tells the connection's [`Activity`] what happens on it.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +11,15 @@ use tokio::net::TcpStream;
 
 use super::activity::Activity;
 use super::places::Place;
+
+/// Up to how many bytes the parts of an answer, mostly its head and its body, are written as one: `send` of one part takes half a
+/// microsecond less than `writev` of two, and to copy this much takes less than that.
+const MOST_JOINED: usize = 8 * 1024;
+
+thread_local! {
+    /// Where they are joined.
+    static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 pub(super) struct Socket {
     stream: TcpStream,
@@ -69,7 +79,19 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let stream = Pin::new(&mut self.stream);
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        let written = if length <= MOST_JOINED {
+            JOINED.with_borrow_mut(|joined| {
+                joined.clear();
+                for slice in slices {
+                    joined.extend_from_slice(slice);
+                }
+                stream.poll_write(context, joined)
+            })
+        } else {
+            stream.poll_write_vectored(context, slices)
+        };
         self.written(written)
     }
 
