@@ -117,7 +117,7 @@ where
     V: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,
 {
-    /// What a load of the key comes to that runs already; else what `load` comes to, which is only called then.
+    /// What is kept of the key, or what a load of it comes to that runs already; only else is `load` called, and its result given.
     ///
     /// The load is a task of its own: a caller that gives up ends it for nobody else, and when all have given up it ends. It is done
     /// for whoever asked first: its log lines, its outbound requests and the time it spends are told under that request. Only that
@@ -130,7 +130,7 @@ where
     ///
     /// # Panics
     ///
-    /// If the load does.
+    /// If the load does, or `load` itself.
     pub async fn get<L>(&self, key: K, load: impl FnOnce() -> L) -> Result<V, E>
     where
         L: Future<Output = Result<V, E>> + Send + 'static,
@@ -154,12 +154,13 @@ where
                 sender,
                 receiver,
             } => {
-                let counted = counts.clone().miss(load());
+                // First this: should `load` panic, the key is free again.
                 let loading = Loading {
                     coalescer: self.clone(),
                     key,
                     number,
                 };
+                let counted = counts.clone().miss(load());
                 tokio::spawn(for_this_request(loading.run(counted, sender)));
                 receiver
             }

@@ -1,6 +1,8 @@
 //! Callers that want the same at the same time share one load.
 
 use std::convert::Infallible;
+use std::future::Ready;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
@@ -15,7 +17,7 @@ use rstest::rstest;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::support::TestApp;
 
@@ -107,7 +109,7 @@ async fn whoever_joins_does_not_even_make_a_load() {
     let (numbers, source) = (numbers(0, 10), Source::closed());
     let mut first = Box::pin(numbers.get(1, || source.load()));
     assert!(first.as_mut().now_or_never().is_none());
-    let joined = numbers.get(1, || -> std::future::Ready<_> { panic!("there is one") });
+    let joined = numbers.get(1, || -> Ready<_> { panic!("there is one") });
     let mut joined = Box::pin(joined);
     assert!(joined.as_mut().now_or_never().is_none());
     source.open_for_all();
@@ -192,6 +194,15 @@ async fn a_load_that_panics_hangs_nobody() {
         Ok(7),
         "the key is free again"
     );
+}
+
+#[tokio::test]
+async fn a_function_that_panics_instead_of_making_a_load_hangs_nobody() {
+    let numbers = numbers(0, 10);
+    let get = numbers.get(1, || -> Ready<_> { panic!("on purpose") });
+    assert!(AssertUnwindSafe(get).catch_unwind().await.is_err());
+    let next = timeout(GRACE, numbers.get(1, || async { Ok(7) })).await;
+    assert_eq!(next, Ok(Ok(7)), "the key is free again");
 }
 
 #[tokio::test]
