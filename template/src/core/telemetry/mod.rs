@@ -87,7 +87,6 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     let section = config.section::<LogConfig>();
     let filter = filter::filter(config.rust_log(), &section.level);
     let is_for_lines = filter::spans_for_lines(&filter, section.format);
-    waiting::write_to(output);
     let writer: BoxLayer = match (section.format, output) {
         (LogFormat::Json, _) => Box::new(JsonLines::new(waiting::write)),
         (LogFormat::Pretty, Output::Stdout) => {
@@ -107,6 +106,7 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     let lines: BoxLayer = Box::new(lines.with_filter(filter));
     let listeners: Vec<BoxLayer> = sent.traces.into_iter().chain([lines]).collect();
     tracing_subscriber::registry().with(listeners).try_init()?;
+    waiting::write_to(output);
     panics::log();
     for warning in config.warnings() {
         tracing::warn!("{}", warning.one_line());
@@ -114,7 +114,7 @@ pub fn init(config: &Config, output: Output) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// Writes the lines that wait. Threads that log a lot call it whenever they have nothing else to do: from then on their lines wait for
+/// Sees to it that the lines that wait are written. Threads that log a lot call it whenever they have nothing else to do: from then on their lines wait for
 /// that, and are written together.
 pub fn rest() {
     waiting::rest();

@@ -22,7 +22,8 @@ thread_local! {
     static RESTS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Two locks, so that nobody who logs waits for a call of the system: with one, two busy threads spent a hundredth of their time on it.
+/// Two locks, so that a line that may wait doesn't wait for a call of the system: with one, two busy threads spent a hundredth of their
+/// time in line for it.
 struct Waiting<W> {
     lines: Mutex<Lines>,
     writer: Mutex<Writer<W>>,
@@ -30,8 +31,19 @@ struct Waiting<W> {
 
 struct Lines {
     text: Vec<u8>,
-    /// Somebody leaves them to whoever holds the writer.
-    are_left: bool,
+    /// What becomes of those that come while a thread writes.
+    meanwhile: Meanwhile,
+}
+
+/// A thread looks once more for others, not for ever: it would write for all of them for as long as they log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meanwhile {
+    /// Their thread takes its turn.
+    Wait,
+    /// Their thread may leave them: whoever writes will look again.
+    MayBeLeft,
+    /// Some are.
+    AreLeft,
 }
 
 struct Writer<W> {
@@ -50,13 +62,14 @@ pub(super) fn write(line: &str, level: Level) {
     WAITING.add(line, level, RESTS.get());
 }
 
-/// Writes what waits. The thread will say so again, whenever it has nothing to do; so its lines may wait for that.
+/// Writes what waits, or leaves it to whoever is writing. The thread will say so again, whenever it has nothing to do; so its lines may
+/// wait for that.
 pub(super) fn rest() {
     RESTS.set(true);
     WAITING.write_or_leave();
 }
 
-/// Writes what waits.
+/// Writes what waits, and returns when all of it is written.
 pub(super) fn flush() {
     WAITING.write_all();
 }
@@ -66,7 +79,7 @@ impl<W> Waiting<W> {
         Self {
             lines: Mutex::new(Lines {
                 text: Vec::new(),
-                are_left: false,
+                meanwhile: Meanwhile::Wait,
             }),
             writer: Mutex::new(Writer {
                 output,
@@ -90,50 +103,45 @@ impl<W: Write> Waiting<W> {
     /// Returns when all that waited is written.
     fn write_all(&self) {
         let writer = locked(&self.writer);
-        if self.write_with(writer, locked(&self.lines)) {
-            self.write_or_leave();
-        }
+        self.write_twice(writer, locked(&self.lines));
     }
 
-    /// Writes what waits, or, if somebody is writing, leaves it to them.
+    /// Writes what waits, or leaves it to whoever is writing, if they look again.
     fn write_or_leave(&self) {
-        loop {
-            let mut lines = locked(&self.lines);
-            if lines.text.is_empty() {
-                return;
+        let mut lines = locked(&self.lines);
+        if lines.text.is_empty() {
+            return;
+        }
+        match self.writer.try_lock() {
+            Ok(writer) => self.write_twice(writer, lines),
+            Err(TryLockError::Poisoned(writer)) => self.write_twice(writer.into_inner(), lines),
+            Err(TryLockError::WouldBlock) if lines.meanwhile == Meanwhile::Wait => {
+                // The writer is always locked first, or only tried.
+                drop(lines);
+                self.write_all();
             }
-            let writer = match self.writer.try_lock() {
-                Ok(writer) => writer,
-                Err(TryLockError::Poisoned(writer)) => writer.into_inner(),
-                Err(TryLockError::WouldBlock) => {
-                    lines.are_left = true;
-                    return;
-                }
-            };
-            if !self.write_with(writer, lines) {
-                return;
-            }
+            Err(TryLockError::WouldBlock) => lines.meanwhile = Meanwhile::AreLeft,
         }
     }
 
-    /// Writes what waits. Answers whether more was left to this thread meanwhile: it is only looked at when the writer is free again, so
-    /// whoever leaves something later than that finds it free, or held by somebody who will look.
-    fn write_with(
-        &self,
-        mut writer: MutexGuard<'_, Writer<W>>,
-        mut lines: MutexGuard<'_, Lines>,
-    ) -> bool {
-        mem::swap(&mut lines.text, &mut writer.text);
-        lines.are_left = false;
-        drop(lines);
-        writer.write();
+    /// Writes what waits, and then what was left meanwhile.
+    fn write_twice(&self, mut writer: MutexGuard<'_, Writer<W>>, lines: MutexGuard<'_, Lines>) {
+        writer.write(lines, Meanwhile::MayBeLeft);
         drop(writer);
-        locked(&self.lines).are_left
+        // Only now that the writer is free: whoever leaves lines later than that finds it so, or held by somebody who looks.
+        if locked(&self.lines).meanwhile == Meanwhile::AreLeft {
+            let mut writer = locked(&self.writer);
+            writer.write(locked(&self.lines), Meanwhile::Wait);
+        }
     }
 }
 
 impl<W: Write> Writer<W> {
-    fn write(&mut self) {
+    /// Writes the lines, which don't stay locked meanwhile.
+    fn write(&mut self, mut lines: MutexGuard<'_, Lines>, meanwhile: Meanwhile) {
+        mem::swap(&mut lines.text, &mut self.text);
+        lines.meanwhile = meanwhile;
+        drop(lines);
         if !self.text.is_empty() {
             // There is nowhere to report that the log can't be written.
             let _ = self.output.write_all(&self.text);
@@ -166,9 +174,13 @@ impl Write for Output {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::thread;
+    use std::thread::{self, ThreadId};
+    use std::time::Duration;
 
     use super::*;
+
+    /// What waits longer than that waits for ever.
+    const LONG: Duration = Duration::from_secs(10);
 
     fn written(waiting: &Waiting<Vec<u8>>) -> Vec<u8> {
         locked(&waiting.writer).output.clone()
@@ -213,18 +225,20 @@ mod tests {
         assert_eq!(written(&waiting).len(), logged);
     }
 
-    /// Says that it was asked to write, and writes when it may.
+    /// Says that it was asked to write, and writes when it may; remembers which thread wrote what.
     struct Slow {
         asked: Sender<()>,
         may: Receiver<()>,
-        written: Vec<u8>,
+        written: Vec<(ThreadId, String)>,
     }
 
     impl Write for Slow {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let _ = self.asked.send(());
-            let _ = self.may.recv();
-            self.written.write(bytes)
+            let _ = self.may.recv_timeout(LONG);
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            self.written.push((thread::current().id(), text));
+            Ok(bytes.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -232,22 +246,62 @@ mod tests {
         }
     }
 
-    #[test]
-    fn whoever_writes_also_writes_what_others_left_meanwhile_and_they_do_not_wait() {
+    fn slow() -> (Waiting<Slow>, Receiver<()>, Sender<()>) {
         let ((asked, was_asked), (let_write, may)) = (channel(), channel());
-        let waiting = Waiting::new(Slow {
+        let slow = Slow {
             asked,
             may,
             written: Vec::new(),
-        });
-        thread::scope(|scope| {
-            scope.spawn(|| waiting.add("1\n", Level::WARN, true));
-            let _ = was_asked.recv();
+        };
+        (Waiting::new(slow), was_asked, let_write)
+    }
+
+    #[test]
+    fn whoever_writes_looks_once_for_what_others_left_and_those_do_not_wait() {
+        let (waiting, was_asked, let_write) = slow();
+        let (first, third) = thread::scope(|scope| {
+            let first = scope.spawn(|| waiting.add("1\n", Level::WARN, true));
+            was_asked.recv_timeout(LONG).unwrap();
             waiting.add("2\n", Level::INFO, true);
             waiting.write_or_leave();
-            // This thread is here although nothing is written yet. Dropped, it refuses nothing any more.
+            assert!(
+                waiting.writer.try_lock().is_err(),
+                "it waited for the other"
+            );
+            let_write.send(()).unwrap();
+            was_asked.recv_timeout(LONG).unwrap();
+
+            let third = scope.spawn(|| {
+                waiting.add("3\n", Level::INFO, true);
+                waiting.write_or_leave();
+            });
+            while locked(&waiting.lines).text.is_empty() {
+                thread::yield_now();
+            }
+            let ids = (first.thread().id(), third.thread().id());
+            // With this gone, nothing holds up the writer any more.
             drop(let_write);
+            ids
         });
-        assert_eq!(locked(&waiting.writer).output.written, b"1\n2\n");
+        let expected = [(first, "1\n"), (first, "2\n"), (third, "3\n")];
+        let expected = expected.map(|(thread, line)| (thread, line.to_owned()));
+        assert_eq!(locked(&waiting.writer).output.written, expected);
+    }
+
+    #[test]
+    fn a_flush_returns_only_when_what_another_thread_writes_is_written() {
+        let (waiting, was_asked, let_write) = slow();
+        thread::scope(|scope| {
+            scope.spawn(|| waiting.add("1\n", Level::WARN, true));
+            was_asked.recv_timeout(LONG).unwrap();
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(50));
+                drop(let_write);
+            });
+            waiting.write_all();
+            let writer = waiting.writer.try_lock();
+            let written = writer.map(|writer| writer.output.written.len());
+            assert_eq!(written.ok(), Some(1));
+        });
     }
 }
