@@ -65,8 +65,8 @@ pub async fn quote_product(app: &AppState, product_id: Uuid) -> Result<QuoteOut>
             NOT_CONFIGURED_RETRY,
         ));
     };
-    let url = format!("{}/quotes/{product_id}", base_url.trim_end_matches('/'));
     let ask = || {
+        let url = format!("{}/quotes/{product_id}", base_url.trim_end_matches('/'));
         let (client, asked_at) = (app.http_client.clone(), app.clock.now());
         async move {
             let answer = client.get(url).send().await?;

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::AppError;
 
-/// Room for the headers that an answer has when it goes out: what `HeaderMap` takes by itself is too little for those of the middleware.
-const HEADERS: usize = 12;
+/// Room for the headers of an answer, which goes out with about ten: `HeaderMap` begins with less, and would grow on the way.
+const ROOM_FOR_HEADERS: usize = 12;
 
 /// 200 with this as JSON.
 ///
@@ -24,7 +24,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
             Ok(text) => text,
             Err(error) => return AppError::internal(error).into_response(),
         };
-        let mut headers = HeaderMap::with_capacity(HEADERS);
+        let mut headers = HeaderMap::with_capacity(ROOM_FOR_HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut response = Response::new(Body::from(text));
         *response.headers_mut() = headers;

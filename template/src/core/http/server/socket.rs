@@ -17,7 +17,7 @@ use super::places::Place;
 const MOST_JOINED: usize = 8 * 1024;
 
 thread_local! {
-    /// Where they are joined.
+    /// Where they are joined: one for each thread, since connections are many, and most of them idle.
     static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
